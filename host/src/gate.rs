@@ -1,0 +1,197 @@
+//! Keeps one generation for a unit of work on any thread, and gives the swap a moment when nobody is in one.
+//!
+//! A mutex and two condition variables: units of work last milliseconds, so a clever lock would buy nothing. Once a swap
+//! waits, new units wait too, so that a program whose threads are never all idle at once is swapped all the same.
+
+use pitstop_contract::event::Waited;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    emptied: Condvar,
+    opened: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    closed: bool,
+    next: u64,
+    inside: Vec<Inside>,
+}
+
+struct Inside {
+    id: u64,
+    thread: Thread,
+    place: &'static Location<'static>,
+    since: Instant,
+}
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A unit of work: from [`Pitstop::enter`](crate::Pitstop::enter) until it is dropped, no swap happens.
+#[derive(Debug)]
+#[must_use = "the unit of work ends when this is dropped"]
+pub struct Unit<'a> {
+    gate: Option<(&'a Gate, u64)>,
+    // A unit belongs to the thread that entered it.
+    not_send: PhantomData<*const ()>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+impl Unit<'_> {
+    /// A unit that holds nothing back: in a program without a session, and within another unit of the same thread.
+    pub(crate) fn inert() -> Self {
+        Self { gate: None, not_send: PhantomData }
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        let Some((gate, id)) = self.gate else { return };
+        DEPTH.set(DEPTH.get().saturating_sub(1));
+        let mut state = gate.lock();
+        state.inside.retain(|inside| inside.id != id);
+        if state.inside.is_empty() {
+            gate.emptied.notify_all();
+        }
+    }
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of a user's runs under this lock, so a poisoned one holds good data.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a unit of work; waits while a swap is about to happen.
+    pub(crate) fn enter(&self, place: &'static Location<'static>) -> Unit<'_> {
+        if DEPTH.get() > 0 {
+            // Waiting here for a swap that waits for this very thread would never end.
+            return Unit::inert();
+        }
+        let mut state = self.lock();
+        while state.closed {
+            state = self.opened.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let id = state.next;
+        state.next += 1;
+        state.inside.push(Inside { id, thread: std::thread::current(), place, since: Instant::now() });
+        DEPTH.set(1);
+        Unit { gate: Some((self, id)), not_send: PhantomData }
+    }
+
+    /// Whether this thread is in a unit of work.
+    pub(crate) fn inside_here() -> bool {
+        DEPTH.get() > 0
+    }
+
+    /// Lets no new unit begin, and waits until none is left, for `wait` at most. The gate stays closed: call `open`.
+    ///
+    /// `Err` names those that are still inside.
+    pub(crate) fn close(&self, wait: Duration) -> Result<(), Vec<Waited>> {
+        let mut state = self.lock();
+        state.closed = true;
+        let deadline = Instant::now() + wait;
+        while !state.inside.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(state.inside.iter().map(Inside::describe).collect());
+            }
+            let waited = self.emptied.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+
+    /// Lets units begin.
+    pub(crate) fn open(&self) {
+        self.lock().closed = false;
+        self.opened.notify_all();
+    }
+}
+
+impl Inside {
+    fn describe(&self) -> Waited {
+        let thread = match self.thread.name() {
+            Some(name) => name.to_owned(),
+            None => format!("{:?}", self.thread.id()),
+        };
+        Waited {
+            thread,
+            place: format!("{}:{}", self.place.file(), self.place.line()),
+            for_ms: self.since.elapsed().as_secs_f64() * 1e3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::bounded;
+
+    #[test]
+    fn a_closed_gate_names_who_is_inside_and_lets_nobody_new_in() {
+        let gate = Gate::default();
+        let unit = gate.enter(Location::caller());
+        let names = gate.close(Duration::from_millis(1)).expect_err("a unit is inside");
+        assert!(names[0].place.contains("gate.rs"), "{names:?}");
+        std::thread::scope(|scope| {
+            let (entered, on_entry) = bounded(1);
+            let gate = &gate;
+            scope.spawn(move || {
+                let _unit = gate.enter(Location::caller());
+                entered.send(()).expect("a receiver");
+            });
+            assert!(on_entry.recv_timeout(Duration::from_millis(30)).is_err(), "entered a closed gate");
+            drop(unit);
+            assert_eq!(gate.close(Duration::from_secs(5)), Ok(()));
+            gate.open();
+            on_entry.recv_timeout(Duration::from_secs(5)).expect("an open gate lets units in");
+        });
+    }
+
+    #[test]
+    fn a_unit_within_a_unit_does_not_wait() {
+        let gate = Gate::default();
+        let outer = gate.enter(Location::caller());
+        assert!(gate.close(Duration::ZERO).is_err());
+        drop(gate.enter(Location::caller()));
+        assert!(Gate::inside_here());
+        drop(outer);
+        assert_eq!(gate.close(Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn threads_that_are_never_all_idle_cannot_starve_a_swap() {
+        let gate = Gate::default();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        let _unit = gate.enter(Location::caller());
+                        std::hint::black_box((0..20_000).sum::<u64>());
+                    }
+                });
+            }
+            for _ in 0..200 {
+                assert_eq!(gate.close(Duration::from_secs(10)), Ok(()));
+                gate.open();
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+}

@@ -1,0 +1,37 @@
+//! Attach a running program to Pitstop: new code is proven, loaded, and swapped in at the program's safe point.
+//!
+//! ```no_run
+//! # struct World;
+//! # mod logic { pub fn update(_: &mut super::World, _: f32) {} }
+//! let pit = pitstop_host::attach(); // inert unless a session is running
+//! let mut world = World;
+//! loop {
+//!     pit.safe_point(); // one atomic load when nothing is pending
+//!     logic::update(&mut world, 1.0 / 60.0); // an ordinary call
+//! }
+//! ```
+//!
+//! The stages of an image, in reading order: [`inbox`] waits for the manifest, [`verify`] proves a file without running
+//! any of its code, [`load`] maps it, [`swap`] stores its functions into the slots. All but the last happen on a thread
+//! of their own; each consumes what the one before it proved.
+
+mod inbox;
+mod verify;
+#[expect(unsafe_code, reason = "runs the system's loader on verified images")]
+mod load;
+mod swap;
+
+mod attach;
+mod config;
+mod events;
+mod gate;
+mod library;
+mod program;
+
+pub use attach::{Pitstop, attach, attach_with};
+pub use config::Config;
+pub use events::Events;
+pub use gate::Unit;
+pub use library::{Function, FunctionError, Library, LibraryError};
+pub use pitstop_contract::event::{Event, Stages, Waited};
+pub use pitstop_contract::{Generation, Reason, Rule};

@@ -1,0 +1,168 @@
+//! Maps a verified image and reads its table. The only code that calls the system's loader.
+//!
+//! An image that was loaded stays mapped for the life of the process: function pointers, vtables, `&'static` data and
+//! thread-local destructors may lead into it.
+
+use crate::verify::Verified;
+use libloading::Library;
+use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of};
+use pitstop_contract::manifest::{Image, Kind};
+use pitstop_contract::{Reason, Rule};
+use pitstop_reloadable::__private::{Entry, Services, Slot, Table};
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A proven image, mapped. Only [`load`] makes one.
+pub(crate) struct Loaded {
+    pub(crate) image: Image,
+    pub(crate) path: PathBuf,
+    /// The functions that the image's own crate exports.
+    pub(crate) bodies: HashMap<String, Body>,
+    /// Slots of other reloadable crates that are linked into the image: they follow the host's.
+    pub(crate) imports: Vec<Import>,
+    pub(crate) verify_ms: f64,
+    pub(crate) load_ms: f64,
+    pub(crate) ready: Instant,
+    library: ManuallyDrop<Library>,
+}
+
+pub(crate) struct Body {
+    pub(crate) fact: SlotFact,
+    pub(crate) pointer: *const (),
+}
+
+pub(crate) struct Import {
+    pub(crate) fact: SlotFact,
+    pub(crate) slot: &'static Slot,
+}
+
+// SAFETY: the pointers are to code that stays mapped.
+unsafe impl Send for Loaded {}
+// SAFETY: as above; nothing is written after `load`.
+unsafe impl Sync for Loaded {}
+
+/// Maps an image.
+///
+/// # Errors
+/// What the system's loader says, or that the table in memory is not the one in the file.
+pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loaded, Vec<Reason>> {
+    let (image, path, descriptor, started) = image.into_parts();
+    let verified = Instant::now();
+    let library = open(&path).map_err(|error| vec![refused(&path, &error)])?;
+    let (bodies, imports) = match image.kind {
+        Kind::Library => (HashMap::new(), Vec::new()),
+        Kind::Reloadable => {
+            let entries = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
+            sort(entries, &image.crate_name, &descriptor)?
+        }
+    };
+    Ok(Loaded {
+        image,
+        path,
+        bodies,
+        imports,
+        verify_ms: (verified - started).as_secs_f64() * 1e3,
+        load_ms: verified.elapsed().as_secs_f64() * 1e3,
+        ready: Instant::now(),
+        library: ManuallyDrop::new(library),
+    })
+}
+
+impl Loaded {
+    /// Maps a library in a program without a session: the first and only image, proven to be complete.
+    pub(crate) fn without_session(name: &str, path: &Path) -> Result<Self, Vec<Reason>> {
+        let image = crate::verify::library(name, path)?;
+        let (image, path, _, started) = image.into_parts();
+        let library = open(&path).map_err(|error| vec![refused(&path, &error)])?;
+        let now = Instant::now();
+        Ok(Self {
+            image,
+            path,
+            bodies: HashMap::new(),
+            imports: Vec::new(),
+            verify_ms: (now - started).as_secs_f64() * 1e3,
+            load_ms: 0.0,
+            ready: now,
+            library: ManuallyDrop::new(library),
+        })
+    }
+
+    /// The address of an exported symbol.
+    pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {
+        // SAFETY: the symbol is only looked up; whoever calls it answers for its type.
+        let symbol = unsafe { self.library.get::<*const ()>(name) };
+        // SAFETY: as above; the address outlives the symbol, since the image stays mapped.
+        let pointer = unsafe { symbol.ok()?.try_as_raw_ptr() }?;
+        Some(pointer.cast_const().cast())
+    }
+}
+
+fn open(path: &Path) -> Result<Library, String> {
+    #[cfg(unix)]
+    {
+        use libloading::os::unix;
+        // Now, so that a missing symbol is found here and not at its first call; local, so that an image's symbols
+        // are nobody else's.
+        // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
+        let library = unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL) };
+        library.map(Library::from).map_err(|error| error.to_string())
+    }
+    #[cfg(not(unix))]
+    {
+        // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
+        unsafe { Library::new(path) }.map_err(|error| error.to_string())
+    }
+}
+
+fn refused(path: &Path, error: &str) -> Reason {
+    let advice = if error.contains("undefined symbol") {
+        "a dependency with bundled native code is not exported by the shared dependencies; run with \
+         `--linkage self-contained`"
+    } else {
+        "see the loader's message; `ldd` on the file names what is missing"
+    };
+    Reason::new(Rule::Load, path.display().to_string(), "a library that the system can load", error, advice)
+}
+
+fn enter(library: &Library, services: &'static Services) -> Result<&'static [Entry], String> {
+    type EnterImage = unsafe extern "C" fn(*const Services) -> *const Table;
+    // SAFETY: the descriptor, written by the macro that defines this symbol, has this reader's format.
+    let enter = unsafe { library.get::<EnterImage>(ENTRY_SYMBOL) };
+    let enter = enter.map_err(|error| error.to_string())?;
+    // SAFETY: the services live as long as the process, and the compiler was shown to be the same.
+    let table = unsafe { enter(services) };
+    // SAFETY: the image hands out a leaked table of its static entries.
+    let table = unsafe { table.as_ref() }.ok_or("the image gave no table")?;
+    // SAFETY: entries and count are those of a static slice, and the image stays mapped.
+    Ok(unsafe { std::slice::from_raw_parts(table.entries, table.count) })
+}
+
+type Sorted = (HashMap<String, Body>, Vec<Import>);
+
+/// Tells the image's own functions from those of crates that are linked into it.
+fn sort(entries: &'static [Entry], crate_name: &str, descriptor: &Descriptor) -> Result<Sorted, Vec<Reason>> {
+    let mut bodies = HashMap::new();
+    let mut imports = Vec::new();
+    for entry in entries {
+        let facts = Descriptor::parse(entry.record()).map(|record| record.slots).unwrap_or_default();
+        for fact in facts {
+            if crate_of(&fact.name) != crate_name {
+                imports.extend(entry.slot().map(|slot| Import { fact, slot }));
+            } else {
+                bodies.insert(fact.name.clone(), Body { fact, pointer: entry.body() });
+            }
+        }
+    }
+    let own = descriptor.slots.iter().filter(|slot| crate_of(&slot.name) == crate_name);
+    let lost: Vec<Reason> = own
+        .filter(|slot| bodies.get(&slot.name).is_none_or(|body| body.fact != **slot))
+        .map(|slot| {
+            let expected = format!("`{}`, as in the file", slot.signature);
+            let advice = "the linker dropped a function; report it to Pitstop with the linker's name and version";
+            Reason::new(Rule::Missing, &slot.name, expected, "none in the loaded table", advice)
+        })
+        .collect();
+    if lost.is_empty() { Ok((bodies, imports)) } else { Err(lost) }
+}

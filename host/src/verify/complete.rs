@@ -1,0 +1,124 @@
+//! A complete dynamic library for this machine: everything that the loader would map lies inside the file.
+//!
+//! A truncated library maps without complaint and raises SIGBUS at the first touch of a page beyond its end, so the
+//! segments are checked before the loader sees the file.
+
+use object::elf;
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, SectionHeader};
+use object::{Endianness, Object};
+use pitstop_contract::{Reason, Rule};
+use std::path::Path;
+
+/// Shows that `bytes` are a complete dynamic library that this process could load.
+pub(crate) fn complete(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    let check = Check { subject: path.display().to_string() };
+    if bytes.is_empty() {
+        return Err(check.incomplete("an empty file"));
+    }
+    if cfg!(target_os = "linux") || bytes.starts_with(&elf::ELFMAG) {
+        return check.elf(bytes);
+    }
+    // Mach-O and COFF: what `object` verifies while parsing.
+    let file = object::File::parse(bytes).map_err(|error| check.incomplete(&error.to_string()))?;
+    if file.kind() != object::ObjectKind::Dynamic {
+        return Err(check.incomplete(&format!("{:?}", file.kind())));
+    }
+    Ok(())
+}
+
+struct Check {
+    subject: String,
+}
+
+impl Check {
+    fn incomplete(&self, found: &str) -> Reason {
+        let advice = "the file is not what the linker writes; save the source again";
+        Reason::new(Rule::Complete, &self.subject, "a complete dynamic library", found, advice)
+    }
+
+    fn foreign(&self, expected: String, found: String) -> Reason {
+        let advice = "build for the machine that the host runs on (`--target`)";
+        Reason::new(Rule::Target, &self.subject, expected, found, advice)
+    }
+
+    fn elf(&self, bytes: &[u8]) -> Result<(), Reason> {
+        if !bytes.starts_with(&elf::ELFMAG) {
+            return Err(self.incomplete(&describe_start(bytes)));
+        }
+        match bytes.get(4).copied().map(elf::FileClass) {
+            Some(elf::ELFCLASS64) => {}
+            Some(elf::ELFCLASS32) => return Err(self.foreign("a 64-bit library".into(), "a 32-bit one".into())),
+            _ => return Err(self.incomplete("an ELF header cut short")),
+        }
+        let malformed = |error: object::Error| self.incomplete(&error.to_string());
+        let file = ElfFile64::<Endianness>::parse(bytes).map_err(malformed)?;
+        let header = file.elf_header();
+        let endian = file.endian();
+        let machine = header.e_machine(endian);
+        let expected = machine_here();
+        if machine != expected {
+            return Err(self.foreign(machine_name(expected), machine_name(machine)));
+        }
+        if header.e_type(endian) != elf::ET_DYN {
+            return Err(self.incomplete(match header.e_type(endian) {
+                elf::ET_EXEC => "an executable",
+                elf::ET_REL => "an object file that was not linked",
+                elf::ET_CORE => "a core dump",
+                _ => "an ELF file of another kind",
+            }));
+        }
+        let length = bytes.len() as u64;
+        let mut loaded = false;
+        for segment in header.program_headers(endian, bytes).map_err(malformed)? {
+            let offset = segment.p_offset(endian);
+            let size = segment.p_filesz(endian);
+            if offset.checked_add(size).is_none_or(|end| end > length) {
+                let found = format!("a segment of {size} bytes at {offset} in a file of {length}: it was cut short");
+                return Err(self.incomplete(&found));
+            }
+            loaded |= segment.p_type(endian) == elf::PT_LOAD;
+        }
+        if !loaded {
+            return Err(self.incomplete("an ELF file without anything to load"));
+        }
+        for section in header.section_headers(endian, bytes).map_err(malformed)? {
+            section.data(endian, bytes).map_err(malformed)?;
+        }
+        Ok(())
+    }
+}
+
+fn describe_start(bytes: &[u8]) -> String {
+    if bytes.starts_with(b"#!") {
+        return "a script".to_owned();
+    }
+    if bytes.starts_with(b"!<arch>") {
+        return "a static library".to_owned();
+    }
+    if bytes.starts_with(b"/* GNU ld script") {
+        return "a linker script; name the library that it points to".to_owned();
+    }
+    let start: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("a file that begins with {}", start.join(" "))
+}
+
+fn machine_here() -> elf::Machine {
+    if cfg!(target_arch = "aarch64") {
+        elf::EM_AARCH64
+    } else if cfg!(target_arch = "riscv64") {
+        elf::EM_RISCV
+    } else {
+        elf::EM_X86_64
+    }
+}
+
+fn machine_name(machine: elf::Machine) -> String {
+    match machine {
+        elf::EM_X86_64 => "x86-64".to_owned(),
+        elf::EM_AARCH64 => "aarch64".to_owned(),
+        elf::EM_RISCV => "RISC-V".to_owned(),
+        elf::EM_386 => "x86".to_owned(),
+        elf::EM_ARM => "arm".to_owned(),
+        other => format!("ELF machine {}", other.0),
+    }
+}

@@ -1,0 +1,161 @@
+//! Proves that an image matches the running program, from its file alone: no code of it runs.
+
+mod complete;
+mod facts;
+mod slots;
+
+use crate::library::Shelf;
+use crate::program::Program;
+use object::{NameOrOrdinal, Object, ObjectSection};
+use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SECTION_ELF};
+use pitstop_contract::manifest::{Image, Kind};
+use pitstop_contract::{Generation, Reason, Rule};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// An image that the manifest names.
+pub(crate) struct Candidate {
+    pub(crate) image: Image,
+    pub(crate) path: PathBuf,
+}
+
+/// An image that has been shown to match. Only [`verify`] makes one.
+pub(crate) struct Verified {
+    image: Image,
+    path: PathBuf,
+    descriptor: Descriptor,
+    started: Instant,
+}
+
+impl Verified {
+    pub(crate) fn into_parts(self) -> (Image, PathBuf, Descriptor, Instant) {
+        (self.image, self.path, self.descriptor, self.started)
+    }
+}
+
+/// Proves one image.
+///
+/// # Errors
+/// All reasons against it that the first failing stage found.
+pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> Result<Verified, Vec<Reason>> {
+    let started = Instant::now();
+    let Candidate { image, path } = candidate;
+    let bytes = read(&path).map_err(one)?;
+    identical(&image, &path, &bytes).map_err(one)?;
+    complete::complete(&path, &bytes).map_err(one)?;
+    let descriptor = match image.kind {
+        Kind::Library => {
+            let exports = exports(&path, &bytes).map_err(one)?;
+            shelf.prove(&image.crate_name, &path, &exports)?;
+            Descriptor::default()
+        }
+        Kind::Reloadable => {
+            let descriptor = descriptor(&path, &bytes).map_err(one)?;
+            facts::compare(&image.crate_name, &descriptor, &bytes, program)?;
+            slots::compare(&image.crate_name, &descriptor, program)?;
+            descriptor
+        }
+    };
+    Ok(Verified { image, path, descriptor, started })
+}
+
+/// Proves that a library, of which nothing is known beforehand, is complete.
+pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> {
+    let started = Instant::now();
+    let bytes = read(path).map_err(one)?;
+    complete::complete(path, &bytes).map_err(one)?;
+    let image = Image {
+        crate_name: name.to_owned(),
+        kind: Kind::Library,
+        generation: Generation::LINKED,
+        file: path.display().to_string(),
+        bytes: bytes.len() as u64,
+        crc32: 0,
+        edit_at_us: 0,
+        published_at_us: 0,
+        detect_ms: 0.0,
+        build_ms: 0.0,
+        stage_ms: 0.0,
+    };
+    Ok(Verified { image, path: path.to_owned(), descriptor: Descriptor::default(), started })
+}
+
+fn one(reason: Reason) -> Vec<Reason> {
+    vec![reason]
+}
+
+/// The file as the manifest describes it is a plain file: nothing else is opened, a FIFO would block.
+fn read(path: &Path) -> Result<Vec<u8>, Reason> {
+    let subject = path.display().to_string();
+    let refuse = |found: String| {
+        let advice = "save the source again; if it persists, end the session and start it anew";
+        Reason::new(Rule::File, &subject, "the staged image", found, advice)
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refuse("something that is not a plain file".to_owned()));
+    }
+    std::fs::read(path).map_err(|error| refuse(error.to_string()))
+}
+
+fn identical(image: &Image, path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    let advice = "something changed or cut the staged file; save the source again";
+    if bytes.len() as u64 != image.bytes {
+        return Err(Reason::new(
+            Rule::Checksum,
+            path.display().to_string(),
+            format!("{} bytes", image.bytes),
+            format!("{} bytes", bytes.len()),
+            advice,
+        ));
+    }
+    let found = crc32fast::hash(bytes);
+    if found != image.crc32 {
+        return Err(Reason::new(
+            Rule::Checksum,
+            path.display().to_string(),
+            format!("CRC-32 {:08x}", image.crc32),
+            format!("{found:08x}"),
+            advice,
+        ));
+    }
+    Ok(())
+}
+
+/// The names of all symbols that a library exports.
+fn exports(path: &Path, bytes: &[u8]) -> Result<Vec<String>, Reason> {
+    let refuse = |error: object::Error| {
+        let advice = "the file is not what the linker writes; build it again";
+        Reason::new(Rule::Complete, path.display().to_string(), "a readable symbol table", error.to_string(), advice)
+    };
+    let file = object::File::parse(bytes).map_err(refuse)?;
+    let mut names = Vec::new();
+    for export in file.exports().map_err(refuse)? {
+        if let NameOrOrdinal::Name(name) = export.map_err(refuse)?.name() {
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Reads the descriptor out of its section.
+pub(crate) fn descriptor(path: &Path, bytes: &[u8]) -> Result<Descriptor, Reason> {
+    let subject = path.display().to_string();
+    let refuse = |found: String| {
+        let advice = "build it with this version of `cargo pitstop`";
+        Reason::new(Rule::Descriptor, &subject, format!("a descriptor in section `{SECTION_ELF}`"), found, advice)
+    };
+    let file = object::File::parse(bytes).map_err(|error| refuse(error.to_string()))?;
+    let Some(section) = file.section_by_name(SECTION_ELF).or_else(|| file.section_by_name("__pitstop")) else {
+        return Err(refuse("none".to_owned()));
+    };
+    let data = section.data().map_err(|error| refuse(error.to_string()))?;
+    let descriptor = Descriptor::parse(data).map_err(|error| refuse(error.to_string()))?;
+    if exports(path, bytes)?.iter().any(|name| name == ENTRY_SYMBOL) {
+        Ok(descriptor)
+    } else {
+        Err(refuse(format!("one, but no exported `{ENTRY_SYMBOL}`")))
+    }
+}
+
+pub(crate) use slots::replaceable;

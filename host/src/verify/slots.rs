@@ -1,0 +1,88 @@
+//! The functions that the program calls: present, with the same signature, over types of the same size.
+
+use crate::program::{Linked, Program};
+use pitstop_contract::descriptor::{Descriptor, SlotFact, crate_of};
+use pitstop_contract::{Reason, Rule};
+use std::collections::HashMap;
+
+/// Compares the image's functions with those that the program has slots for.
+///
+/// A function that is not `pub` cannot be called from outside of its crate, so it may change or go: see
+/// [`replaceable`].
+pub(crate) fn compare(crate_name: &str, descriptor: &Descriptor, program: &Program) -> Result<(), Vec<Reason>> {
+    let mut reasons = Vec::new();
+    let mut found = HashMap::new();
+    for slot in &descriptor.slots {
+        if found.insert(slot.name.as_str(), slot).is_some() {
+            reasons.push(Reason::new(
+                Rule::Descriptor,
+                &slot.name,
+                "one reloadable function of this name",
+                "two",
+                "give one of them another name; functions inside of functions share their module's names",
+            ));
+        }
+    }
+    let mut linked: Vec<&Linked> = program.slots.values().collect();
+    linked.sort_by(|a, b| a.fact.name.cmp(&b.fact.name));
+    for linked in linked {
+        let expected = &linked.fact;
+        if crate_of(&expected.name) != crate_name || !expected.public {
+            continue;
+        }
+        match found.get(expected.name.as_str()) {
+            Some(slot) => reasons.extend(difference(expected, slot)),
+            None => reasons.push(Reason::new(
+                Rule::Missing,
+                &expected.name,
+                format!("`{}`", expected.signature),
+                missing(expected, descriptor),
+                "bring it back, or restart the program without its calls",
+            )),
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// Whether a slot of this fact may be pointed to that function.
+pub(crate) fn replaceable(expected: &SlotFact, found: &SlotFact) -> bool {
+    difference(expected, found).is_empty()
+}
+
+fn missing(expected: &SlotFact, descriptor: &Descriptor) -> String {
+    let same_signature = descriptor.slots.iter().filter(|slot| slot.signature == expected.signature);
+    let candidates: Vec<String> = same_signature
+        .filter(|slot| crate_of(&slot.name) == crate_of(&expected.name))
+        .take(3)
+        .map(|slot| format!("`{}`", slot.name))
+        .collect();
+    if candidates.is_empty() {
+        "no such function".to_owned()
+    } else {
+        format!("no such function; of the same signature are {}", candidates.join(", "))
+    }
+}
+
+fn difference(expected: &SlotFact, found: &SlotFact) -> Vec<Reason> {
+    if expected.signature != found.signature {
+        return vec![Reason::new(
+            Rule::Signature,
+            &expected.name,
+            format!("`{}`", expected.signature),
+            format!("`{}`", found.signature),
+            "undo the change, or restart so that its callers are built anew",
+        )];
+    }
+    let changed = expected.types.iter().zip(&found.types).filter(|(a, b)| a != b);
+    changed
+        .map(|(a, b)| {
+            Reason::new(
+                Rule::Layout,
+                format!("`{}` in {}", a.name, expected.name),
+                format!("{} bytes, aligned to {}", a.size, a.align),
+                format!("{} bytes, aligned to {}", b.size, b.align),
+                "values that the program made have the old layout; undo the change, or restart",
+            )
+        })
+        .collect()
+}

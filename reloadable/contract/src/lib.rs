@@ -1,0 +1,13 @@
+//! What Pitstop's watcher, host and images agree on. Pure: no I/O, no threads, no unsafe code.
+
+pub mod descriptor;
+#[cfg(feature = "serde")]
+pub mod event;
+mod generation;
+#[cfg(feature = "serde")]
+pub mod manifest;
+mod reason;
+pub mod session;
+
+pub use generation::Generation;
+pub use reason::{Reason, Rule};

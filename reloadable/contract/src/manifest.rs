@@ -1,0 +1,58 @@
+//! What the watcher publishes: the images that a host should be running, as one JSON file replaced atomically.
+
+use crate::Generation;
+use serde::{Deserialize, Serialize};
+
+/// The version of the manifest's format. A reader refuses any other.
+pub const FORMAT: u32 = 1;
+
+/// The newest image of every crate that has one. Cumulative: a host may skip any number of manifests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`]; checked before anything else.
+    pub format: u32,
+    /// The session's name.
+    pub session: String,
+    /// The highest generation below.
+    pub generation: Generation,
+    /// By crate, in no particular order.
+    pub images: Vec<Image>,
+}
+
+/// How the functions of an image are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// By slot: the crate uses `#[reloadable]`.
+    Reloadable,
+    /// By symbol: any dynamic library, asked for with `Pitstop::library`.
+    Library,
+}
+
+/// One staged image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// The crate's name as rustc knows it, or the path that a library was asked for by.
+    #[serde(rename = "crate")]
+    pub crate_name: String,
+    /// How its functions are found.
+    pub kind: Kind,
+    /// Its number.
+    pub generation: Generation,
+    /// The file, relative to the session directory.
+    pub file: String,
+    /// The file's length.
+    pub bytes: u64,
+    /// The CRC-32 of the file.
+    pub crc32: u32,
+    /// When the edit was first seen, in microseconds since 1970.
+    pub edit_at_us: u64,
+    /// When the manifest was written, in microseconds since 1970.
+    pub published_at_us: u64,
+    /// From the edit to the start of the compiler, in ms.
+    pub detect_ms: f64,
+    /// The compiler, in ms.
+    pub build_ms: f64,
+    /// From the compiler's end to the published manifest, in ms.
+    pub stage_ms: f64,
+}

@@ -1,0 +1,53 @@
+//! Names of the files in a session directory, and of the environment that leads to it.
+//!
+//! ```text
+//! target/pitstop/<session>/
+//!     lock                 held by the watcher while it lives
+//!     manifest.json        what to load; replaced by atomic rename
+//!     events.jsonl         what the watcher says; appended
+//!     host-<pid>.jsonl     what one host says; appended
+//!     host-<pid>.lock      held by that host while it lives
+//!     images/              staged images, one versioned name each
+//!     lib/ bin/            the workspace's own crates, and the host, as this session built them
+//! target/pitstop/current   the newest session's name
+//! target/pitstop/cache/    incremental state and shared dependencies, for all sessions
+//! ```
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "manifest.json";
+/// The watcher's event log.
+pub const EVENTS: &str = "events.jsonl";
+/// The watcher's lock file.
+pub const LOCK: &str = "lock";
+/// Names the newest session; beside the sessions, replaced by atomic rename.
+pub const CURRENT: &str = "current";
+/// The folder of staged images.
+pub const IMAGES: &str = "images";
+/// The folder, below the target directory, that holds all sessions.
+pub const ROOT: &str = "pitstop";
+/// The folder beside the sessions that outlives them.
+pub const CACHE: &str = "cache";
+
+/// Environment of the host: the session directory to attach to.
+pub const ENV_SESSION: &str = "PITSTOP_SESSION";
+/// Environment of rustc: which form `#[reloadable]` takes, [`LIVE_HOST`] or [`LIVE_IMAGE`].
+pub const ENV_LIVE: &str = "PITSTOP_LIVE";
+/// Environment of rustc: the facts that go into the descriptor, see [`crate::descriptor::Facts`].
+pub const ENV_FACTS: &str = "PITSTOP_FACTS";
+
+/// Value of [`ENV_LIVE`]: the crate is linked into something else and called through its slots.
+pub const LIVE_HOST: &str = "host";
+/// Value of [`ENV_LIVE`]: the crate is an image and exports its bodies.
+pub const LIVE_IMAGE: &str = "image";
+
+/// The name of a host's event log.
+#[must_use]
+pub fn host_events(pid: u32) -> String {
+    format!("host-{pid}.jsonl")
+}
+
+/// The name of a host's lock file.
+#[must_use]
+pub fn host_lock(pid: u32) -> String {
+    format!("host-{pid}.lock")
+}

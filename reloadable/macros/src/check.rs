@@ -1,0 +1,107 @@
+//! What cannot be reloaded, said at the place in the source, with what to write instead.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{GenericParam, Generics, ImplItem, Item, ItemImpl, Signature, TypeImplTrait};
+
+type Result = syn::Result<()>;
+
+fn refuse(at: &impl ToTokens, message: &str) -> syn::Error {
+    syn::Error::new_spanned(at, message)
+}
+
+/// The attribute takes no arguments.
+pub(crate) fn arguments(arguments: &TokenStream) -> Result {
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(arguments, "#[reloadable] takes no arguments"))
+}
+
+/// A function that can have one machine-code address, and callers that only know its signature.
+pub(crate) fn function(signature: &Signature) -> Result {
+    if let Some(token) = &signature.constness {
+        return Err(refuse(
+            token,
+            "a `const fn` is evaluated by the compiler, so it cannot be replaced while the program runs; \
+             remove `const`, or leave out #[reloadable]",
+        ));
+    }
+    if let Some(variadic) = &signature.variadic {
+        return Err(refuse(
+            variadic,
+            "a variadic function cannot be reloaded: its arguments cannot be passed on; take a slice instead",
+        ));
+    }
+    generics(&signature.generics)?;
+    let mut search = FindImplTrait(None);
+    search.visit_signature(signature);
+    match search.0 {
+        Some(found) => Err(refuse(
+            &found,
+            "an `impl Trait` here is a type that only this compilation knows, so callers cannot be handed a new one; \
+             write a concrete type, `&dyn Trait` or `Box<dyn Trait>`",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// An `impl` block for one concrete type.
+pub(crate) fn block(block: &ItemImpl) -> Result {
+    generics(&block.generics)?;
+    let mut any = false;
+    for item in &block.items {
+        if let ImplItem::Fn(method) = item {
+            function(&method.sig)?;
+            any = true;
+        }
+    }
+    if any {
+        return Ok(());
+    }
+    Err(refuse(
+        &block.self_ty,
+        "this `impl` block has no functions, so there is nothing to reload",
+    ))
+}
+
+/// Neither a function nor an `impl` block.
+pub(crate) fn neither(item: &Item) -> syn::Error {
+    let hint = match item {
+        Item::Struct(_) | Item::Enum(_) | Item::Union(_) => {
+            "types need no attribute; put #[reloadable] on the functions that use them"
+        }
+        Item::Trait(_) => "put #[reloadable] on the `impl` blocks of the trait",
+        Item::Mod(_) => "put #[reloadable] on each function or `impl` block in the module",
+        Item::Static(_) | Item::Const(_) => {
+            "callers have the value already; return it from a function with #[reloadable]"
+        }
+        _ => "nothing else has code to replace",
+    };
+    let message = format!("#[reloadable] goes on a function or an `impl` block: {hint}");
+    syn::Error::new(item.span(), message)
+}
+
+fn generics(generics: &Generics) -> Result {
+    for parameter in &generics.params {
+        if !matches!(parameter, GenericParam::Lifetime(_)) {
+            return Err(refuse(
+                parameter,
+                "generic code is compiled into each caller, so there is no one function to replace; \
+                 write concrete types, or `&dyn Trait`, or call a concrete #[reloadable] function from generic code",
+            ));
+        }
+    }
+    Ok(())
+}
+
+struct FindImplTrait(Option<TypeImplTrait>);
+
+impl<'ast> Visit<'ast> for FindImplTrait {
+    fn visit_type_impl_trait(&mut self, found: &'ast TypeImplTrait) {
+        self.0.get_or_insert_with(|| found.clone());
+        visit::visit_type_impl_trait(self, found);
+    }
+}

@@ -1,0 +1,612 @@
+//! The live forms of a reloadable item.
+//!
+//! Linked into a host, a function becomes a trampoline: it loads its slot and calls through it, and the slot begins at
+//! the function's own body. In an image the item stays as it is, so that code within the image calls it directly, and
+//! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
+
+use crate::signature::{
+    StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments,
+};
+use pitstop_contract::descriptor::{
+    Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, fact, linkage,
+};
+use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, LIVE_HOST, LIVE_IMAGE};
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::visit_mut::VisitMut;
+use syn::Visibility;
+use syn::{
+    Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemFn, ItemImpl, ReturnType, Safety,
+    Signature, Type,
+};
+
+/// What the crate is compiled for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To be linked into a host, or into another crate's image.
+    Host,
+    /// To be an image.
+    Image,
+}
+
+impl Mode {
+    /// `None` in a plain build.
+    pub(crate) fn of_this_build() -> syn::Result<Option<Self>> {
+        let Ok(value) = std::env::var(ENV_LIVE) else {
+            return Ok(None);
+        };
+        match value.as_str() {
+            LIVE_HOST => Ok(Some(Self::Host)),
+            LIVE_IMAGE => Ok(Some(Self::Image)),
+            other => {
+                let message = format!(
+                    "{ENV_LIVE} is {other:?}; the command sets it to {LIVE_HOST:?} or {LIVE_IMAGE:?}, unset it"
+                );
+                Err(syn::Error::new(Span::call_site(), message))
+            }
+        }
+    }
+}
+
+fn runtime() -> TokenStream {
+    quote!(::pitstop_reloadable::__private)
+}
+
+/// A free function.
+pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
+    let once = once_per_crate(mode);
+    let name = item.sig.ident.to_string();
+    match mode {
+        Mode::Host => {
+            let rt = runtime();
+            let (outer, inner) = split_attributes(&item.attrs);
+            let (mut trampoline, arguments) = with_plain_arguments(&item.sig);
+            let mut body = item.sig.clone();
+            body.ident = format_ident!("__pitstop_body");
+            let vis = &item.vis;
+            let block = &item.block;
+            let (bodies, entry) = if item.sig.asyncness.is_some() {
+                let mut original = item.sig.clone();
+                original.ident = format_ident!("__pitstop_async");
+                let erased = erased_signature(&item.sig, "__pitstop_body");
+                let call = call(&item.sig, &quote!(__pitstop_async), &arguments);
+                let bodies = quote!(#(#inner)* #original #block #erased { #rt::erase!(#call) });
+                trampoline.asyncness = None;
+                trampoline.output = future_output(&item.sig);
+                (bodies, quote!(__pitstop_async))
+            } else {
+                (quote!(#(#inner)* #body #block), quote!(__pitstop_body))
+            };
+            let register = register(
+                &name,
+                is_public(&item.vis),
+                &item.sig,
+                None,
+                Some(&quote!(__PITSTOP_SLOT)),
+                &quote!(__pitstop_body),
+            );
+            let through = through_slot(
+                &item.sig,
+                &quote!(__PITSTOP_SLOT),
+                &quote!(__pitstop_body),
+                &entry,
+                &arguments,
+            );
+            quote! {
+                #once
+                #(#outer)*
+                #[inline]
+                #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
+                #vis #trampoline {
+                    #bodies
+                    #register
+                    #through
+                }
+            }
+        }
+        Mode::Image => {
+            let (plain, arguments) = with_plain_arguments(&item.sig);
+            let original = &item.sig.ident;
+            let wrapper = border(
+                &plain,
+                "__pitstop_export",
+                &name,
+                &quote!(#original),
+                &arguments,
+            );
+            let register = register(&name, is_public(&item.vis), &item.sig, None, None, &quote!(__pitstop_export));
+            quote! {
+                #once
+                #item
+                #[allow(clippy::all, clippy::pedantic, unused_qualifications, deprecated)]
+                const _: () = { #wrapper #register };
+            }
+        }
+    }
+}
+
+/// Every method of an `impl` block.
+pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
+    let once = once_per_crate(mode);
+    let self_ty = &*item.self_ty;
+    let generics = &item.generics;
+    let (parameters, arguments, clause) = generics.split_for_impl();
+    let mut static_ty = self_ty.clone();
+    StaticLifetimes.visit_type_mut(&mut static_ty);
+    let static_arguments = generics.params.iter().map(|_| quote!('static));
+    let hidden = quote!(__PitstopBodies);
+    let hidden_static = quote!(<#static_ty as #hidden<#(#static_arguments),*>>);
+    let associated = associated_paths(item);
+
+    let mut items = Vec::new();
+    let mut declarations = Vec::new();
+    let mut definitions = Vec::new();
+    let mut registrations = Vec::new();
+    for (index, entry) in item.items.iter().enumerate() {
+        let ImplItem::Fn(method) = entry else {
+            items.push(entry.to_token_stream());
+            continue;
+        };
+        let parts = Method {
+            item,
+            method,
+            index,
+            associated: &associated,
+            hidden: &hidden,
+            generics,
+        };
+        let expanded = parts.expand(mode, &static_ty, &hidden_static);
+        items.push(expanded.item);
+        declarations.push(expanded.declaration);
+        definitions.push(expanded.definition);
+        registrations.push(expanded.registration);
+    }
+    let attrs = &item.attrs;
+    let unsafety = &item.unsafety;
+    let of_trait = item
+        .trait_
+        .as_ref()
+        .map(|(path, for_token)| quote!(#path #for_token));
+    let lifetimes = &generics.params;
+    quote! {
+        #once
+        #[allow(clippy::all, clippy::pedantic, unused_qualifications, non_upper_case_globals, deprecated)]
+        const _: () = {
+            #(#attrs)*
+            #unsafety impl #parameters #of_trait #self_ty #clause { #(#items)* }
+            #[allow(non_camel_case_types, async_fn_in_trait)]
+            trait #hidden<#lifetimes> #clause { #(#declarations)* }
+            impl #parameters #hidden #arguments for #self_ty #clause { #(#definitions)* }
+            #(#registrations)*
+        };
+    }
+}
+
+struct Method<'a> {
+    item: &'a ItemImpl,
+    method: &'a ImplItemFn,
+    index: usize,
+    associated: &'a [(String, TokenStream)],
+    hidden: &'a TokenStream,
+    generics: &'a Generics,
+}
+
+struct ExpandedMethod {
+    item: TokenStream,
+    declaration: TokenStream,
+    definition: TokenStream,
+    registration: TokenStream,
+}
+
+impl Method<'_> {
+    fn expand(&self, mode: Mode, static_ty: &Type, hidden_static: &TokenStream) -> ExpandedMethod {
+        let rt = runtime();
+        let method = self.method;
+        let sig = &method.sig;
+        let name = self.slot_name();
+        let body_name = format_ident!("__pitstop_{}", sig.ident).to_string();
+        let body_ident = format_ident!("{body_name}");
+        let slot = format_ident!("__PITSTOP_{}", self.index);
+        let (plain, arguments) = with_plain_arguments(sig);
+        let (_, hidden_arguments, _) = self.generics.split_for_impl();
+        let hidden = self.hidden;
+        let path = quote!(<Self as #hidden #hidden_arguments>);
+        let seen_from_outside = quote!(#hidden_static::#body_ident);
+        // The hidden trait knows nothing of the `impl` block's associated types, so both sides name them in full.
+        let rename = |signature: &Signature| -> TokenStream {
+            let self_ty = self.item.self_ty.to_token_stream();
+            keep_receiver(signature, &self_ty, self.associated)
+        };
+        match mode {
+            Mode::Host => {
+                let (outer, inner) = split_attributes(&method.attrs);
+                let vis = &method.vis;
+                let block = self.replaced(method.block.to_token_stream());
+                let mut trampoline = plain.clone();
+                let (declaration, definition, witness);
+                if sig.asyncness.is_some() {
+                    let async_ident = format_ident!("__pitstop_async_{}", sig.ident);
+                    let mut declared_async = plain.clone();
+                    declared_async.ident = async_ident.clone();
+                    let mut original = sig.clone();
+                    original.ident = async_ident.clone();
+                    let erased = erased_signature(sig, &body_name);
+                    let declared_async = rename(&declared_async);
+                    let original = rename(&original);
+                    let erased = rename(&erased);
+                    let call = call(sig, &quote!(#path::#async_ident), &arguments);
+                    declaration = quote!(#declared_async; #erased;);
+                    definition = quote!(#(#inner)* #original #block #erased { #rt::erase!(#call) });
+                    trampoline.asyncness = None;
+                    trampoline.output = future_output(sig);
+                    witness = quote!(#path::#async_ident);
+                } else {
+                    let mut declared = plain.clone();
+                    declared.ident = body_ident.clone();
+                    let mut original = sig.clone();
+                    original.ident = body_ident.clone();
+                    let declared = rename(&declared);
+                    let original = rename(&original);
+                    declaration = quote!(#declared;);
+                    definition = quote!(#(#inner)* #original #block);
+                    witness = quote!(#path::#body_ident);
+                }
+                let through = through_slot(
+                    sig,
+                    &quote!(#slot),
+                    &quote!(#path::#body_ident),
+                    &witness,
+                    &arguments,
+                );
+                ExpandedMethod {
+                    item: quote!(#(#outer)* #[inline] #vis #trampoline { #through }),
+                    declaration,
+                    definition,
+                    registration: self.register(
+                        static_ty,
+                        &name,
+                        Some(&quote!(#slot)),
+                        &seen_from_outside,
+                    ),
+                }
+            }
+            Mode::Image => {
+                let method_ident = &sig.ident;
+                let original = match &self.item.trait_ {
+                    Some((of_trait, _)) => quote!(<Self as #of_trait>::#method_ident),
+                    None => quote!(Self::#method_ident),
+                };
+                let mut wrapped = plain.clone();
+                wrapped.ident = body_ident.clone();
+                if sig.asyncness.is_some() {
+                    wrapped = erased_signature(sig, &body_name);
+                }
+                let declared = rename(&wrapped);
+                let call = call(sig, &original, &arguments);
+                let guarded = guarded(sig, &name, &call);
+                ExpandedMethod {
+                    item: method.to_token_stream(),
+                    declaration: quote!(#declared;),
+                    definition: quote!(#declared { #guarded }),
+                    registration: self.register(static_ty, &name, None, &seen_from_outside),
+                }
+            }
+        }
+    }
+
+    fn slot_name(&self) -> String {
+        let ty = pretty(self.item.self_ty.to_token_stream());
+        let method = &self.method.sig.ident;
+        match &self.item.trait_ {
+            Some((of_trait, _)) => {
+                format!("<{ty} as {}>::{method}", pretty(of_trait.to_token_stream()))
+            }
+            None => format!("{ty}::{method}"),
+        }
+    }
+
+    fn replaced(&self, tokens: TokenStream) -> TokenStream {
+        replace_self(tokens, &quote!(Self), self.associated)
+    }
+
+    fn register(
+        &self,
+        static_ty: &Type,
+        name: &str,
+        slot: Option<&TokenStream>,
+        body: &TokenStream,
+    ) -> TokenStream {
+        let public = self.item.trait_.is_some() || is_public(&self.method.vis);
+        register(name, public, &self.method.sig, Some(static_ty), slot, body)
+    }
+}
+
+/// `Self::Item` of a trait's `impl` block, by name, as a path that holds outside of it.
+fn associated_paths(item: &ItemImpl) -> Vec<(String, TokenStream)> {
+    let Some((of_trait, _)) = &item.trait_ else {
+        return Vec::new();
+    };
+    let self_ty = &item.self_ty;
+    let names = item.items.iter().filter_map(|entry| match entry {
+        ImplItem::Type(ty) => Some(&ty.ident),
+        ImplItem::Const(constant) => Some(&constant.ident),
+        _ => None,
+    });
+    names
+        .map(|name| (name.to_string(), quote!(<#self_ty as #of_trait>::#name)))
+        .collect()
+}
+
+/// Names concrete types everywhere but in the receiver, where only `Self` is allowed.
+fn keep_receiver(
+    signature: &Signature,
+    self_ty: &TokenStream,
+    associated: &[(String, TokenStream)],
+) -> TokenStream {
+    let mut renamed = signature.clone();
+    for argument in &mut renamed.inputs {
+        if let FnArg::Typed(typed) = argument {
+            let tokens = replace_self(typed.ty.to_token_stream(), self_ty, associated);
+            *typed.ty = Type::Verbatim(tokens);
+        }
+    }
+    if let ReturnType::Type(_, ty) = &mut renamed.output {
+        let tokens = replace_self(ty.to_token_stream(), self_ty, associated);
+        **ty = Type::Verbatim(tokens);
+    }
+    renamed.to_token_stream()
+}
+
+/// Documentation and lints belong to what callers see, everything else to the body.
+fn split_attributes(attributes: &[Attribute]) -> (Vec<&Attribute>, Vec<&Attribute>) {
+    const OUTER: [&str; 11] = [
+        "doc",
+        "cfg",
+        "cfg_attr",
+        "must_use",
+        "deprecated",
+        "no_mangle",
+        "export_name",
+        "unsafe",
+        "diagnostic",
+        "rustfmt",
+        "clippy",
+    ];
+    let is_lint = |attribute: &&Attribute| {
+        ["allow", "warn", "deny", "forbid", "expect"]
+            .iter()
+            .any(|lint| attribute.path().is_ident(lint))
+    };
+    let is_outer =
+        |attribute: &&Attribute| OUTER.iter().any(|name| attribute.path().is_ident(name));
+    let outer = attributes
+        .iter()
+        .filter(|a| is_outer(a) || (is_lint(a) && !a.path().is_ident("expect")));
+    let inner = attributes
+        .iter()
+        .filter(|a| !is_outer(a) && !a.path().is_ident("inline"));
+    (outer.collect(), inner.collect())
+}
+
+fn output_type(signature: &Signature) -> TokenStream {
+    match &signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => ty.to_token_stream(),
+    }
+}
+
+/// The signature of an `async fn` with its future boxed, so that callers need not know the future's type.
+fn erased_signature(signature: &Signature, name: &str) -> Signature {
+    let rt = runtime();
+    let (mut erased, _) = with_plain_arguments(signature);
+    let output = output_type(signature);
+    erased.ident = format_ident!("{name}");
+    erased.asyncness = None;
+    erased.output = syn::parse_quote!(-> #rt::Erased<#output>);
+    erased
+}
+
+/// What an `async fn` returns, spelled so that all lifetimes are captured whatever the user's edition is.
+fn future_output(signature: &Signature) -> ReturnType {
+    let output = output_type(signature);
+    let tokens =
+        quote_spanned!(Span::mixed_site()=> -> impl ::core::future::Future<Output = #output>);
+    syn::parse2(tokens).unwrap_or(ReturnType::Default)
+}
+
+fn call(signature: &Signature, function: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
+    if matches!(signature.safety, Safety::Unsafe(_)) {
+        quote!(unsafe { #function(#(#arguments),*) })
+    } else {
+        quote!(#function(#(#arguments),*))
+    }
+}
+
+/// Loads the slot and calls what it points to. `witness` is the original `async fn`, whose future says what is `Send`.
+fn through_slot(
+    signature: &Signature,
+    slot: &TokenStream,
+    body: &TokenStream,
+    witness: &TokenStream,
+    arguments: &[TokenStream],
+) -> TokenStream {
+    let rt = runtime();
+    let pointer = pointer(signature);
+    let call = call(signature, &quote!(__pitstop_live), arguments);
+    if signature.asyncness.is_some() {
+        quote! {
+            let __pitstop_live = #slot.get(#body as #pointer);
+            #[allow(unused_imports)]
+            use #rt::MaybeSend as _;
+            let send = #rt::IsSend::result_of(#witness as #pointer).is_send();
+            #rt::live(#call, #witness as #pointer, send)
+        }
+    } else {
+        quote! {
+            let __pitstop_live = #slot.get(#body as #pointer);
+            #call
+        }
+    }
+}
+
+/// In an image: the call, with its panic caught.
+fn guarded(signature: &Signature, name: &str, call: &TokenStream) -> TokenStream {
+    let rt = runtime();
+    let name = quote!(::core::concat!(::core::module_path!(), "::", #name));
+    if signature.asyncness.is_some() {
+        quote!(#rt::erase!(#rt::border_future(#name, #call)))
+    } else {
+        quote!(#rt::border(#name, move || #call))
+    }
+}
+
+fn border(
+    plain: &Signature,
+    wrapper: &str,
+    name: &str,
+    original: &TokenStream,
+    arguments: &[TokenStream],
+) -> TokenStream {
+    let call = call(plain, original, arguments);
+    let guarded = guarded(plain, name, &call);
+    let mut wrapped = plain.clone();
+    wrapped.ident = format_ident!("{wrapper}");
+    if plain.asyncness.is_some() {
+        wrapped = erased_signature(plain, wrapper);
+    }
+    quote!(#wrapped { #guarded })
+}
+
+/// The slot, the record in the descriptor's section, and the entry in the link-time table.
+fn register(
+    name: &str,
+    public: bool,
+    signature: &Signature,
+    self_ty: Option<&Type>,
+    slot: Option<&TokenStream>,
+    body: &TokenStream,
+) -> TokenStream {
+    let rt = runtime();
+    let pointer = pointer(signature);
+    let mentioned = mentioned(signature, self_ty);
+    let fact = SlotFact {
+        name: name.to_owned(),
+        signature: describe(signature, self_ty),
+        public,
+        types: mentioned
+            .iter()
+            .map(|found| TypeFact {
+                name: found.name.clone(),
+                size: 0,
+                align: 0,
+            })
+            .collect(),
+    };
+    let parts = fact.parts();
+    let fixed: usize = parts.iter().map(fixed_length).sum();
+    let parts = parts.iter().map(|part| match part {
+        Part::Bytes(bytes) => {
+            let literal = Literal::byte_string(bytes);
+            quote!(#literal as &[u8])
+        }
+        Part::BodyLength(length) => quote!(&((#length + MODULE.len()) as u32).to_le_bytes()),
+        Part::Layout(index) => {
+            let ty = &mentioned[*index].ty;
+            quote!(&rt::Layout::<#ty>::NUMBERS)
+        }
+        Part::ModuleLength => quote!(&(MODULE.len() as u32).to_le_bytes()),
+        Part::Module => quote!(MODULE.as_bytes()),
+    });
+    let section = section();
+    let slot_static = slot.map(
+        |slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());),
+    );
+    let slot = match slot {
+        Some(slot) => quote!(::core::option::Option::Some(&#slot)),
+        None => quote!(::core::option::Option::None),
+    };
+    quote! {
+        #slot_static
+        const _: () = {
+            use #rt as rt;
+            #[allow(unused_imports)]
+            use rt::Unsized as _;
+            const MODULE: &str = ::core::module_path!();
+            const LENGTH: usize = #fixed + MODULE.len();
+            #section
+            static RECORD: [u8; LENGTH] = rt::record(&[#(#parts),*]);
+            #[rt::linkme::distributed_slice(rt::ENTRIES)]
+            #[linkme(crate = rt::linkme)]
+            static ENTRY: rt::Entry = rt::Entry::new(&RECORD, #slot, #body as #pointer as *const ());
+        };
+    }
+}
+
+fn fixed_length(part: &Part) -> usize {
+    match part {
+        Part::Bytes(bytes) => bytes.len(),
+        Part::BodyLength(_) | Part::ModuleLength => 4,
+        Part::Layout(_) => 16,
+        Part::Module => 0,
+    }
+}
+
+/// Whether other crates may name it; `pub(crate)` and its like do not count.
+fn is_public(visibility: &Visibility) -> bool {
+    matches!(visibility, Visibility::Public(_))
+}
+
+fn section() -> TokenStream {
+    quote! {
+        #[cfg_attr(any(target_os = "macos", target_os = "ios"), unsafe(link_section = #SECTION_MACHO))]
+        #[cfg_attr(windows, unsafe(link_section = #SECTION_COFF))]
+        #[cfg_attr(not(any(windows, target_os = "macos", target_os = "ios")), unsafe(link_section = #SECTION_ELF))]
+    }
+}
+
+/// The crate's facts, the image's entry, and what its linkage asks for: said once, beside the first item.
+fn once_per_crate(mode: Mode) -> TokenStream {
+    if !crate::first_in_this_crate() {
+        return TokenStream::new();
+    }
+    let rt = runtime();
+    let crate_name = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+    let lines = std::env::var(ENV_FACTS).unwrap_or_default();
+    let facts = Facts::from_lines(&crate_name, &lines);
+    let record = facts.encode();
+    let length = record.len();
+    let record = Literal::byte_string(&record);
+    let section = section();
+    let shared = facts.get(fact::LINKAGE) == linkage::SHARED;
+    let dependencies = (shared && !facts.get(fact::DEPENDENCIES).is_empty()).then(|| {
+        let name = format_ident!("{}", facts.get(fact::DEPENDENCIES));
+        quote!(extern crate #name as _;)
+    });
+    let entry = (mode == Mode::Image).then(|| {
+        let allocator = (!shared).then(|| {
+            quote! {
+                #[global_allocator]
+                static ALLOCATOR: #rt::HostAllocator = #rt::HostAllocator;
+            }
+        });
+        let entry = format_ident!("{}", pitstop_contract::descriptor::ENTRY_SYMBOL);
+        quote! {
+            #allocator
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn #entry(services: *const #rt::Services) -> *const #rt::Table {
+                unsafe { #rt::enter_image(services) }
+            }
+        }
+    });
+    quote! {
+        const _: () = {
+            #dependencies
+            #section
+            static FACTS: [u8; #length] = *#record;
+            #[#rt::linkme::distributed_slice(#rt::CRATES)]
+            #[linkme(crate = #rt::linkme)]
+            static CRATE: &[u8] = &FACTS;
+            #entry
+        };
+    }
+}

@@ -1,0 +1,44 @@
+//! Mark functions as replaceable while the program runs.
+//!
+//! ```
+//! use pitstop_reloadable::reloadable;
+//!
+//! pub struct World {
+//!     pub height: f32,
+//!     pub speed: f32,
+//! }
+//!
+//! #[reloadable]
+//! pub fn update(world: &mut World, dt: f32) {
+//!     world.speed -= 9.81 * dt;
+//!     world.height += world.speed * dt;
+//! }
+//! # update(&mut World { height: 1.0, speed: 0.0 }, 0.1);
+//! ```
+//!
+//! In a plain `cargo build` the attribute leaves the function exactly as it is. Under `cargo pitstop run` the same call
+//! goes through a pointer that the host swaps at its safe point, once the new code is shown to match.
+//!
+//! The attribute goes on free functions and on `impl` blocks, inherent or of a trait for a concrete type, in any module.
+//! `async fn`s may be marked: a future runs the code its call began with, the next call runs the new code. Generic,
+//! `impl Trait`, `const` and variadic signatures are refused with a compile error.
+
+mod border;
+mod future;
+mod services;
+mod slot;
+mod table;
+
+pub use pitstop_macros::reloadable;
+
+/// What the attribute's expansion and `pitstop-host` use. Not for direct use: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::border::{border, border_future};
+    pub use crate::erase;
+    pub use crate::future::{Erased, IsSend, MaybeSend, live};
+    pub use crate::services::{HostAllocator, Services, enter_image};
+    pub use crate::slot::Slot;
+    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Table, Unsized, record};
+    pub use linkme;
+}

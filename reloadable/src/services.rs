@@ -1,0 +1,149 @@
+//! What the host lends to an image, and the image's first call.
+#![expect(
+    unsafe_code,
+    reason = "the image's entry point and allocator work on what the host hands over"
+)]
+
+use crate::table::{ENTRIES, Table};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::Any;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// What the host lends to an image. Lives as long as the process.
+#[repr(C)]
+pub struct Services {
+    /// The host's `std::alloc::alloc`.
+    pub alloc: unsafe fn(Layout) -> *mut u8,
+    /// The host's `std::alloc::alloc_zeroed`.
+    pub alloc_zeroed: unsafe fn(Layout) -> *mut u8,
+    /// The host's `std::alloc::realloc`.
+    pub realloc: unsafe fn(*mut u8, Layout, usize) -> *mut u8,
+    /// The host's `std::alloc::dealloc`.
+    pub dealloc: unsafe fn(*mut u8, Layout),
+    /// Told of each panic that reaches the border: function, message.
+    pub panicked: fn(&str, &str),
+    /// Panics anew in the host's own `std`, with this message.
+    pub raise: fn(String) -> !,
+    /// The host's logger.
+    pub logger: &'static dyn log::Log,
+    /// The host's maximum level, as a number.
+    pub max_level: usize,
+    /// Whether host and image link the same dynamic `std`.
+    pub shared_std: bool,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("shared_std", &self.shared_std)
+            .finish_non_exhaustive()
+    }
+}
+
+// One per link unit: this crate is linked into each image anew, so every image has its own.
+static SERVICES: AtomicPtr<Services> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The host's services; `None` in the host itself.
+pub(crate) fn services() -> Option<&'static Services> {
+    let pointer = SERVICES.load(Ordering::Acquire);
+    // SAFETY: only `enter_image` stores here, and the host keeps the services for the life of the process.
+    unsafe { pointer.as_ref() }
+}
+
+/// Takes the host's services and returns the image's table. The first code of an image that the host calls.
+///
+/// # Safety
+/// `services` must stay valid for the life of the process, and come from a host built with the same rustc and the same
+/// version of this crate, which the descriptor has shown.
+#[must_use]
+pub unsafe fn enter_image(services: *const Services) -> *const Table {
+    SERVICES.store(services.cast_mut(), Ordering::Release);
+    if let Some(services) = self::services()
+        && !services.shared_std
+    {
+        // An image with a `log` of its own would be silent. It fails when a logger is set already: then one is.
+        let _ = log::set_logger(services.logger);
+        log::set_max_level(level(services.max_level));
+    }
+    let table = Table {
+        entries: ENTRIES.as_ptr(),
+        count: ENTRIES.len(),
+    };
+    Box::into_raw(Box::new(table))
+}
+
+fn level(number: usize) -> log::LevelFilter {
+    log::LevelFilter::iter()
+        .nth(number)
+        .unwrap_or(log::LevelFilter::Trace)
+}
+
+/// Reports a panic that reached the border, and lets it go on in the host.
+pub(crate) fn raise(function: &str, payload: Box<dyn Any + Send>) -> ! {
+    let Some(services) = services() else {
+        std::panic::resume_unwind(payload);
+    };
+    let message = message(&*payload);
+    (services.panicked)(function, &message);
+    if services.shared_std {
+        std::panic::resume_unwind(payload);
+    }
+    // A payload of this image's `std` means nothing to the host's: its message does. Leaked, since its drop glue may
+    // be anything.
+    std::mem::forget(payload);
+    (services.raise)(message)
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic whose payload is not text".to_owned()
+    }
+}
+
+/// The allocator of an image with a `std` of its own: the host's, whatever that is.
+#[derive(Debug)]
+pub struct HostAllocator;
+
+// SAFETY: hands every call on to one allocator. Before the host's services are there only the image's constructors
+// run, and what the system's allocator gave them stays with them.
+unsafe impl GlobalAlloc for HostAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match services() {
+            // SAFETY: the caller keeps GlobalAlloc's contract.
+            Some(services) => unsafe { (services.alloc)(layout) },
+            // SAFETY: as above.
+            None => unsafe { System.alloc(layout) },
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match services() {
+            // SAFETY: the caller keeps GlobalAlloc's contract.
+            Some(services) => unsafe { (services.alloc_zeroed)(layout) },
+            // SAFETY: as above.
+            None => unsafe { System.alloc_zeroed(layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        match services() {
+            // SAFETY: the caller keeps GlobalAlloc's contract.
+            Some(services) => unsafe { (services.realloc)(pointer, layout, size) },
+            // SAFETY: as above.
+            None => unsafe { System.realloc(pointer, layout, size) },
+        }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        match services() {
+            // SAFETY: the caller keeps GlobalAlloc's contract.
+            Some(services) => unsafe { (services.dealloc)(pointer, layout) },
+            // SAFETY: as above.
+            None => unsafe { System.dealloc(pointer, layout) },
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The link-time tables: which reloadable functions, and which crates, are linked into this executable or image.
+#![expect(
+    unsafe_code,
+    reason = "shares code pointers between threads; linkme declares its sections"
+)]
+
+use crate::slot::Slot;
+use linkme::distributed_slice;
+
+/// All reloadable functions of this link unit.
+#[distributed_slice]
+pub static ENTRIES: [Entry];
+
+/// The fact records of all reloadable crates of this link unit.
+#[distributed_slice]
+pub static CRATES: [&'static [u8]];
+
+/// One reloadable function.
+#[derive(Debug)]
+pub struct Entry {
+    record: &'static [u8],
+    slot: Option<&'static Slot>,
+    body: *const (),
+}
+
+// SAFETY: the pointer is to code, which nobody writes; the rest is shared data.
+unsafe impl Sync for Entry {}
+
+impl Entry {
+    /// An entry; `slot` is `None` for the functions that an image exports.
+    #[must_use]
+    pub const fn new(record: &'static [u8], slot: Option<&'static Slot>, body: *const ()) -> Self {
+        Self { record, slot, body }
+    }
+
+    /// Its record in the descriptor.
+    #[must_use]
+    pub fn record(&self) -> &'static [u8] {
+        self.record
+    }
+
+    /// Where callers of this link unit look the function up.
+    #[must_use]
+    pub fn slot(&self) -> Option<&'static Slot> {
+        self.slot
+    }
+
+    /// The function that this link unit holds.
+    #[must_use]
+    pub fn body(&self) -> *const () {
+        self.body
+    }
+}
+
+/// What an image hands to the host.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Table {
+    /// First of the entries.
+    pub entries: *const Entry,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Puts a record together in a constant. The parts must be `N` bytes.
+#[must_use]
+pub const fn record<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut at = 0;
+    let mut part = 0;
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            bytes[at] = parts[part][index];
+            at += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    assert!(
+        at == N,
+        "the parts of a record have another length than was reckoned"
+    );
+    bytes
+}
+
+/// Size and alignment of a type, for the descriptor.
+pub struct Layout<T: ?Sized>(std::marker::PhantomData<T>);
+
+impl<T> Layout<T> {
+    /// Size and alignment in bytes, as two little-endian `u64`.
+    pub const NUMBERS: [u8; 16] = {
+        let size = (size_of::<T>() as u64).to_le_bytes();
+        let align = (align_of::<T>() as u64).to_le_bytes();
+        record(&[&size, &align])
+    };
+}
+
+/// What [`Layout`] says of an unsized type: an inherent constant is preferred where there is one.
+pub trait Unsized {
+    /// Zeros.
+    const NUMBERS: [u8; 16] = [0; 16];
+}
+
+impl<T: ?Sized> Unsized for Layout<T> {}

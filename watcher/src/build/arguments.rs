@@ -1,0 +1,236 @@
+//! The rustc command of a unit in one of its forms.
+
+use crate::process::own_group;
+use crate::program::{Form, Id, Program};
+use crate::unit::{Compiler, Unit};
+use pitstop_contract::Generation;
+use pitstop_contract::descriptor::linkage;
+use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, IMAGES, LIVE_HOST, LIVE_IMAGE};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How images and host come by their dependencies.
+#[derive(Clone, Debug)]
+pub(crate) enum Linkage {
+    /// From one dynamic library that both link, and a dynamic `std`.
+    Shared(Option<Shared>),
+    /// Each from its own copy.
+    SelfContained {
+        /// Why sharing cannot be.
+        reason: String,
+    },
+}
+
+/// The dynamic library of all dependencies.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) crate_name: String,
+    pub(crate) path: PathBuf,
+}
+
+impl Linkage {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Shared(_) => linkage::SHARED,
+            Self::SelfContained { .. } => linkage::SELF_CONTAINED,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Shared(_) => "",
+            Self::SelfContained { reason } => reason,
+        }
+    }
+
+    fn library(&self) -> Option<&Shared> {
+        match self {
+            Self::Shared(shared) => shared.as_ref(),
+            Self::SelfContained { .. } => None,
+        }
+    }
+}
+
+/// Where everything of a session lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) session: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) root: PathBuf,
+    pub(crate) cache: PathBuf,
+    /// Whether rustc should colour its diagnostics.
+    pub(crate) colour: bool,
+}
+
+impl Place {
+    fn libraries(&self) -> PathBuf {
+        self.directory.join("lib")
+    }
+
+    /// Where a form of a unit is written, and the dep-info beside it.
+    pub(crate) fn output(&self, unit: &Unit, form: Form, generation: Generation) -> (PathBuf, PathBuf) {
+        let (folder, suffix) = self.names(unit, form, generation);
+        let stem = format!("{}{suffix}", unit.crate_name);
+        let file = match form {
+            Form::Linked => format!("lib{stem}.rlib"),
+            Form::Host => format!("{stem}{}", std::env::consts::EXE_SUFFIX),
+            Form::Image | Form::Library => {
+                format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+            }
+        };
+        (folder.join(file), self.directory.join("lib").join(format!("{stem}.{form:?}.d")))
+    }
+
+    /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
+    fn names(&self, unit: &Unit, form: Form, generation: Generation) -> (PathBuf, String) {
+        match form {
+            Form::Linked => (self.libraries(), unit.suffix.clone()),
+            Form::Host => (self.directory.join("bin"), String::new()),
+            Form::Image | Form::Library => (self.directory.join(IMAGES), format!("-{}-{generation}", self.session)),
+        }
+    }
+}
+
+/// The command that compiles a unit.
+pub(crate) fn command(
+    program: &Program,
+    id: Id,
+    form: Form,
+    generation: Generation,
+    compiler: &Compiler,
+    linkage: &Linkage,
+    place: &Place,
+) -> Command {
+    let unit = &program.units[id];
+    let (folder, suffix) = place.names(unit, form, generation);
+    let (_, dep_info) = place.output(unit, form, generation);
+    let mut command = Command::new(&compiler.path);
+    command.current_dir(&unit.captured.directory);
+    for argument in kept(unit, form) {
+        if !argument.flag.is_empty() {
+            command.arg(&argument.flag);
+        }
+        command.args(&argument.value);
+    }
+    match form {
+        Form::Linked => command.args(["--crate-type", "lib"]),
+        Form::Host => command.args(["--crate-type", "bin"]),
+        Form::Image => command.args(["--crate-type", "cdylib"]),
+        Form::Library => command.args(["--crate-type", library_type(unit)]),
+    };
+    command.arg("--out-dir").arg(&folder);
+    command.arg("-C").arg(format!("extra-filename={suffix}"));
+    command.arg(format!("--emit=dep-info={},link", dep_info.display()));
+    command.arg("--error-format=json");
+    command.arg(if place.colour { "--json=diagnostic-rendered-ansi" } else { "--json=artifacts" });
+    if unit.codegen("debuginfo").is_none_or(|level| level == "0" || level == "none") {
+        // The proof reads types from debug info.
+        command.args(["-C", "debuginfo=2"]);
+    }
+    if unit.codegen("incremental").is_some() {
+        let form = if form == Form::Image { "image" } else { "linked" };
+        let folder = format!("{}-{}-{form}-{}", unit.crate_name, unit.metadata, linkage.name());
+        let incremental = place.cache.join("incremental").join(folder);
+        command.arg("-C").arg(format!("incremental={}", incremental.display()));
+    }
+    dependencies(&mut command, program, id, place);
+    link(&mut command, form, compiler, linkage);
+    environment(&mut command, program, id, form, compiler, linkage, place);
+    own_group(&mut command);
+    command
+}
+
+fn library_type(unit: &Unit) -> &'static str {
+    if unit.crate_types.iter().any(|kind| kind == "cdylib") { "cdylib" } else { "dylib" }
+}
+
+/// The arguments that stay as cargo gave them.
+fn kept(unit: &Unit, form: Form) -> impl Iterator<Item = &crate::unit::Argument> {
+    const OURS: [&str; 8] =
+        ["--crate-type", "--out-dir", "--emit", "--error-format", "--json", "--extern", "-o", "--diagnostic-width"];
+    const OURS_OF_CODEGEN: [&str; 4] = ["incremental", "extra-filename", "strip", "prefer-dynamic"];
+    // A library may be compiled as more than one kind at once, some of which know no LTO.
+    let linked_later = form == Form::Linked;
+    unit.arguments.iter().filter(move |argument| {
+        if OURS.contains(&argument.flag.as_str()) {
+            return false;
+        }
+        let value = argument.value.as_deref().unwrap_or("");
+        let option = value.split('=').next().unwrap_or("").replace('_', "-");
+        let no_debug_info = option == "debuginfo" && (value.ends_with("=0") || value.ends_with("=none"));
+        let is_lto = option == "lto" && linked_later;
+        !(argument.flag == "-C" && (OURS_OF_CODEGEN.contains(&option.as_str()) || no_debug_info || is_lto))
+    })
+}
+
+/// The workspace's own crates as this session compiled them, all others as cargo did.
+fn dependencies(command: &mut Command, program: &Program, id: Id, place: &Place) {
+    // First, so that of the files that may hold a crate ours is looked at before cargo's empty stand-in.
+    let mut search = std::ffi::OsString::from("dependency=");
+    search.push(place.libraries());
+    command.arg("-L").arg(search);
+    for found in &program.units[id].externs {
+        let path = match program.by_stem(found.stem()) {
+            Some(id) => place.output(&program.units[id], Form::Linked, Generation::LINKED).0,
+            None => found.rlib(),
+        };
+        let mut value = std::ffi::OsString::from(format!("{}=", found.name));
+        value.push(path);
+        command.arg("--extern").arg(value);
+    }
+}
+
+fn link(command: &mut Command, form: Form, compiler: &Compiler, linkage: &Linkage) {
+    let Linkage::Shared(_) = linkage else {
+        define_all(command, form);
+        return;
+    };
+    command.args(["-C", "prefer-dynamic"]);
+    if let Some(shared) = linkage.library() {
+        let folder = shared.path.parent().unwrap_or(Path::new("."));
+        command.arg("-L").arg(format!("dependency={}", folder.display()));
+        command.arg("--extern").arg(format!("{}={}", shared.crate_name, shared.path.display()));
+        run_path(command, folder);
+    }
+    run_path(command, &compiler.libraries);
+    define_all(command, form);
+}
+
+/// What an image lacks shows when it is linked, not when it is loaded.
+fn define_all(command: &mut Command, form: Form) {
+    if form == Form::Image && cfg!(target_os = "linux") {
+        command.args(["-C", "link-arg=-Wl,-z,defs"]);
+    }
+}
+
+/// Where the loader finds the shared libraries, whoever starts the program.
+pub(crate) fn run_path(command: &mut Command, folder: &Path) {
+    if cfg!(unix) {
+        command.arg("-C").arg(format!("link-arg=-Wl,-rpath,{}", folder.display()));
+    }
+}
+
+fn environment(
+    command: &mut Command,
+    program: &Program,
+    id: Id,
+    form: Form,
+    compiler: &Compiler,
+    linkage: &Linkage,
+    place: &Place,
+) {
+    let unit = &program.units[id];
+    command.envs(&unit.captured.environment);
+    // rustc calls no wrapper, and neither must anything that it starts.
+    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS"] {
+        command.env_remove(name);
+    }
+    let library = linkage.library().map_or("", |shared| shared.crate_name.as_str());
+    if program.reloadable.contains(&id) && matches!(form, Form::Linked | Form::Image) {
+        let facts = unit.facts(compiler, linkage.name(), library, &place.root);
+        command.env(ENV_LIVE, if form == Form::Image { LIVE_IMAGE } else { LIVE_HOST });
+        command.env(ENV_FACTS, facts.to_lines());
+    } else {
+        command.env_remove(ENV_LIVE);
+    }
+}

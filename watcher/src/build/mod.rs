@@ -1,0 +1,9 @@
+//! Compiles what an edit reaches: rustc itself, with the arguments that cargo gave it, in the form that is needed.
+
+mod arguments;
+mod compile;
+mod shared;
+
+pub(crate) use arguments::{Linkage, Place};
+pub(crate) use compile::{Cancel, Outcome, Report, compile};
+pub(crate) use shared::{choose, share};

@@ -1,0 +1,154 @@
+//! One dynamic library of all dependencies, that host and images link: quick to link, and one copy of every static.
+
+use super::arguments::{Linkage, Shared, run_path};
+use crate::cargo::{Capture, Workspace};
+use crate::exit_code::Fatal;
+use crate::program::Program;
+use crate::unit::{Compiler, Unit};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Why a program's dependencies cannot be shared; `None` when they can.
+pub(crate) fn choose(program: &Program, sources: &[PathBuf]) -> Option<String> {
+    let host = &program.units[program.host];
+    if host.codegen("panic").as_deref() == Some("abort") {
+        return Some("panic = \"abort\": the dynamic std unwinds".to_owned());
+    }
+    if host.codegen("lto").is_some_and(|lto| lto != "off") {
+        return Some("lto is on: it does not go with dynamic libraries".to_owned());
+    }
+    let target = host.target().unwrap_or("");
+    let features = host.codegen("target-feature").unwrap_or_default();
+    if target.contains("musl") || features.contains("+crt-static") {
+        return Some("the target links statically only".to_owned());
+    }
+    let allocator = sources.iter().find(|file| {
+        std::fs::read_to_string(file).is_ok_and(|text| {
+            text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("#[global_allocator]"))
+        })
+    });
+    allocator.map(|file| format!("{} sets a global allocator", file.display()))
+}
+
+/// Builds the shared library, or finds the one that an earlier session built.
+pub(crate) fn share(
+    program: &Program,
+    workspace: &Workspace,
+    capture: &Capture,
+    compiler: &Compiler,
+    cache: &Path,
+) -> Result<Linkage, Fatal> {
+    let own = own_copies(program, workspace, capture);
+    let rlibs = dependencies(program, capture, &own);
+    if rlibs.is_empty() {
+        return Ok(Linkage::Shared(None));
+    }
+    let crate_name = format!("pitstop_deps_{:08x}", key(&rlibs, compiler));
+    let folder = cache.join(&crate_name);
+    let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let path = folder.join(file);
+    if !path.is_file() {
+        build(&crate_name, &rlibs, &program.units[program.host], compiler, capture, cache, &folder)?;
+    }
+    Ok(Linkage::Shared(Some(Shared { crate_name, path })))
+}
+
+/// Packages that go into each image anew: those with bundled native code, which a Rust dynamic library does not
+/// export, those of Pitstop, whose statics tell images apart, and whatever depends on either.
+fn own_copies(program: &Program, workspace: &Workspace, capture: &Capture) -> BTreeSet<String> {
+    let mut packages = capture.native.clone();
+    let ours = workspace.metadata.packages.iter().filter(|package| package.name.starts_with("pitstop-"));
+    packages.extend(ours.map(|package| package.id.clone()));
+    let _ = program;
+    workspace.with_dependents(packages).into_iter().map(|id| id.repr).collect()
+}
+
+/// The libraries that the workspace's crates name, one path each.
+fn dependencies(program: &Program, capture: &Capture, own: &BTreeSet<String>) -> BTreeSet<PathBuf> {
+    let mut rlibs = BTreeMap::new();
+    for job in program.everything() {
+        for found in &program.units[job.unit].externs {
+            if program.by_stem(found.stem()).is_some() || found.is_proc_macro() {
+                continue;
+            }
+            let rlib = found.rlib();
+            let package = capture.libraries.get(&rlib).or_else(|| capture.libraries.get(&found.path));
+            // A library that cargo did not tell of is left to each image.
+            let Some(package) = package else { continue };
+            rlibs.insert(rlib, own.contains(&package.repr));
+        }
+    }
+    rlibs.into_iter().filter(|(_, own)| !own).map(|(path, _)| path).collect()
+}
+
+/// A number that changes with the compiler and with any of the files.
+fn key(rlibs: &BTreeSet<PathBuf>, compiler: &Compiler) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(compiler.version.as_bytes());
+    for path in rlibs {
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        if let Ok(metadata) = std::fs::metadata(path) {
+            hasher.update(&metadata.len().to_le_bytes());
+            let modified = metadata.modified().ok();
+            let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+            hasher.update(&since.as_nanos().to_le_bytes());
+        }
+    }
+    hasher.finalize()
+}
+
+fn build(
+    crate_name: &str,
+    rlibs: &BTreeSet<PathBuf>,
+    host: &Unit,
+    compiler: &Compiler,
+    capture: &Capture,
+    cache: &Path,
+    folder: &Path,
+) -> Result<(), Fatal> {
+    let cannot = |what: &Path, error: std::io::Error| Fatal::session(format!("{}: {error}", what.display()));
+    // In a folder of its own, moved into place when it is whole: two sessions may be at it.
+    let fresh = cache.join(format!("{crate_name}.{}", std::process::id()));
+    std::fs::create_dir_all(&fresh).map_err(|error| cannot(&fresh, error))?;
+    let source = fresh.join("lib.rs");
+    let names: String = (0..rlibs.len()).map(|index| format!("extern crate d{index} as _;\n")).collect();
+    std::fs::write(&source, names).map_err(|error| cannot(&source, error))?;
+    let mut command = Command::new(&compiler.path);
+    command.arg(&source).args(["--crate-name", crate_name, "--crate-type", "dylib", "--edition", "2021"]);
+    command.args(["-C", "prefer-dynamic", "-C", &format!("metadata={crate_name}")]);
+    command.arg("--out-dir").arg(&fresh);
+    for (index, path) in rlibs.iter().enumerate() {
+        command.arg("--extern").arg(format!("d{index}={}", path.display()));
+    }
+    let folders: BTreeSet<&Path> = rlibs.iter().filter_map(|path| path.parent()).collect();
+    for folder in folders {
+        command.arg("-L").arg(format!("dependency={}", folder.display()));
+    }
+    for path in &capture.native_paths {
+        command.arg("-L").arg(path);
+    }
+    if let Some(target) = host.target() {
+        command.args(["--target", target]);
+    }
+    for argument in host.arguments.iter().filter(|argument| argument.flag == "-C") {
+        let value = argument.value.as_deref().unwrap_or("");
+        let option = value.split('=').next().unwrap_or("");
+        if ["linker", "link-arg", "link-args", "target-cpu", "target-feature", "link-self-contained"].contains(&option) {
+            command.args(["-C", value]);
+        }
+    }
+    run_path(&mut command, &compiler.libraries);
+    command.current_dir(&host.captured.directory).env_remove("RUSTC_WRAPPER");
+    let output = command.output().map_err(|error| cannot(&compiler.path, error))?;
+    if !output.status.success() {
+        let _ = std::fs::remove_dir_all(&fresh);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Fatal::workspace(message));
+    }
+    // Another session was quicker: its library is as good.
+    if std::fs::rename(&fresh, folder).is_err() {
+        let _ = std::fs::remove_dir_all(&fresh);
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! The command line.
+
+use crate::cargo::Selection;
+use crate::output::Output;
+use crate::run::{self, Options};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo-pitstop", bin_name = "cargo pitstop", version, about)]
+#[command(about = "New code in a running Rust program, proven to match, a moment after the edit")]
+struct Cli {
+    #[command(subcommand)]
+    command: Cmd,
+}
+
+#[derive(Subcommand)]
+enum Cmd {
+    /// Build a program and run it live: edits of its reloadable crates take effect while it runs
+    Run {
+        #[command(flatten)]
+        build: Build,
+        /// Arguments for the program
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Build a program and publish its images, for a program that is started by hand: in a debugger, on its own
+    Watch {
+        #[command(flatten)]
+        build: Build,
+    },
+}
+
+#[derive(Args)]
+struct Build {
+    /// The package, example or binary to run, by name
+    name: Option<String>,
+    /// The package that the program is in
+    #[arg(short, long, value_name = "PACKAGE")]
+    package: Option<String>,
+    /// The binary
+    #[arg(long, value_name = "NAME", conflicts_with = "example")]
+    bin: Option<String>,
+    /// The example
+    #[arg(long, value_name = "NAME")]
+    example: Option<String>,
+    /// Build with the release profile
+    #[arg(short, long)]
+    release: bool,
+    /// Build with this profile
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Features to enable, as for cargo
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    features: Vec<String>,
+    /// Enable all features
+    #[arg(long)]
+    all_features: bool,
+    /// Do not enable the default features
+    #[arg(long)]
+    no_default_features: bool,
+    /// Build for this target
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// The workspace's or the package's Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    manifest_path: Option<PathBuf>,
+    /// Where cargo and Pitstop build
+    #[arg(long, value_name = "FOLDER")]
+    target_dir: Option<PathBuf>,
+    /// Do not touch the network
+    #[arg(long)]
+    offline: bool,
+    /// Require that Cargo.lock is up to date
+    #[arg(long)]
+    locked: bool,
+    /// How program and images come by their dependencies
+    #[arg(long, value_enum, default_value = "auto")]
+    linkage: LinkageChoice,
+    /// Print events, one JSON object per line, on standard output; the program's own output goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+/// How program and images come by their dependencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkageChoice {
+    /// Shared where the program allows it
+    Auto,
+    /// From one dynamic library; an error where the program does not allow it
+    Shared,
+    /// Each from its own copy
+    SelfContained,
+}
+
+pub(crate) fn main() -> ExitCode {
+    // Cargo passes the subcommand's own name first.
+    let arguments = std::env::args_os().enumerate();
+    let arguments = arguments.filter(|(index, word)| !(*index == 1 && word == "pitstop")).map(|(_, word)| word);
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let (build, arguments, starts_program) = match cli.command {
+        Cmd::Run { build, arguments } => (build, arguments, true),
+        Cmd::Watch { build } => (build, Vec::new(), false),
+    };
+    let output = Output::new(build.json);
+    let options =
+        Options { linkage: build.linkage, arguments, starts_program, selection: build.selection() };
+    run::run(options, output)
+}
+
+impl Build {
+    fn selection(self) -> Selection {
+        let mut both = Vec::new();
+        for (flag, set) in [
+            ("--all-features", self.all_features),
+            ("--no-default-features", self.no_default_features),
+            ("--offline", self.offline),
+            ("--locked", self.locked),
+        ] {
+            both.extend(set.then(|| flag.to_owned()));
+        }
+        for features in self.features {
+            both.extend(["--features".to_owned(), features]);
+        }
+        let mut build_flags = both.clone();
+        build_flags.extend(self.release.then(|| "--release".to_owned()));
+        for (flag, value) in [("--profile", self.profile), ("--target", self.target)] {
+            build_flags.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
+        }
+        Selection {
+            name: self.name,
+            package: self.package,
+            bin: self.bin,
+            example: self.example,
+            manifest_path: self.manifest_path,
+            target_dir: self.target_dir,
+            build_flags,
+            metadata_flags: both,
+        }
+    }
+}

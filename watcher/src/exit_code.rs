@@ -1,0 +1,41 @@
+//! Exit codes of `cargo pitstop`.
+
+/// Exit codes of `cargo pitstop`. `run` ends with the program's own code where there is one, or 128 and the number of
+/// the signal that ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All went well.
+    Success = 0,
+    /// The arguments make no sense; clap's own code.
+    Usage = 2,
+    /// The workspace cannot be read, has no such program, or cargo cannot build its dependencies.
+    Workspace = 3,
+    /// The session directory cannot be written.
+    Session = 4,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// A reason to end the command, and the code to end it with.
+#[derive(Debug)]
+pub(crate) struct Fatal {
+    pub(crate) code: ExitCode,
+    pub(crate) message: String,
+}
+
+impl Fatal {
+    pub(crate) fn workspace(message: impl Into<String>) -> Self {
+        Self { code: ExitCode::Workspace, message: message.into() }
+    }
+
+    pub(crate) fn session(message: impl Into<String>) -> Self {
+        Self { code: ExitCode::Session, message: message.into() }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the command says: lines for a person on standard error, or events as JSON on standard output.
+
+use crate::process::terminal_is_taken;
+use pitstop_contract::event::Event;
+use std::io::{IsTerminal, Write};
+
+/// Where events go.
+pub(crate) struct Output {
+    json: bool,
+    /// What was not shown since a full-screen program has the terminal.
+    withheld: Vec<String>,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, withheld: Vec::new() }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether rustc should colour its diagnostics.
+    pub(crate) fn wants_colour(&self) -> bool {
+        !self.json && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    }
+
+    pub(crate) fn event(&mut self, event: &Event) {
+        if self.json {
+            if let Ok(line) = serde_json::to_string(event) {
+                // A closed pipe: whoever read has gone, and the program goes on.
+                let _ = writeln!(std::io::stdout().lock(), "{line}");
+            }
+        } else if let Some(text) = describe(event) {
+            self.line(text);
+        }
+    }
+
+    /// A line outside of any event; with `--json` on standard error too.
+    pub(crate) fn line(&mut self, text: String) {
+        if !self.json && terminal_is_taken() {
+            self.withheld.push(text);
+            return;
+        }
+        self.flush();
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
+    /// Shows what was withheld, once the terminal is free.
+    pub(crate) fn flush(&mut self) {
+        if self.withheld.is_empty() || terminal_is_taken() {
+            return;
+        }
+        let mut stderr = anstream::stderr().lock();
+        for text in self.withheld.drain(..) {
+            let _ = writeln!(stderr, "{text}");
+        }
+    }
+}
+
+const GREEN: &str = "\x1b[1;32m";
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const BLUE: &str = "\x1b[1;34m";
+
+fn label(colour: &str, word: &str) -> String {
+    format!("{colour}{word:>12}\x1b[0m ")
+}
+
+fn describe(event: &Event) -> Option<String> {
+    let text = match event {
+        Event::Session { crates, linkage, linkage_reason, directory, host, .. } => {
+            let mut text = label(GREEN, "Pitstop");
+            if crates.is_empty() {
+                text.push_str("nothing to reload: no crate of the program depends on pitstop-reloadable");
+            } else {
+                text.push_str(&format!("reloads {}; dependencies {linkage}", crates.join(", ")));
+                if !linkage_reason.is_empty() {
+                    text.push_str(&format!(" ({linkage_reason})"));
+                }
+            }
+            match host {
+                Some(host) => text.push_str(&format!("\n{:>13}program {host}", "")),
+                None => text.push_str(&format!("\n{:>13}session {directory}", "")),
+            }
+            text
+        }
+        Event::Change { files, crates } if crates.is_empty() => {
+            format!("{}{}", label(BLUE, "Changed"), files.join(", "))
+        }
+        Event::Change { .. } | Event::BuildStarted { .. } | Event::BuildCancelled { .. } | Event::Built { .. } => return None,
+        Event::Attached { .. } | Event::Wanted { .. } => return None,
+        Event::BuildFailed { crate_name, errors, rendered, .. } => {
+            let plural = if *errors == 1 { "" } else { "s" };
+            let head = label(RED, "Not built");
+            format!("{}\n{head}{crate_name}: {errors} error{plural}; the program goes on as it is", rendered.trim_end())
+        }
+        Event::Rejected { crate_name, generation, reasons } => {
+            let mut text = format!("{}{crate_name} #{generation}; the program goes on as it is", label(YELLOW, "Refused"));
+            for reason in reasons {
+                text.push_str(&format!(
+                    "\n{:>13}{} ({})\n{:>15}expected {}\n{:>15}found    {}\n{:>15}{}",
+                    "", reason.subject, reason.rule, "", reason.expected, "", reason.found, "", reason.advice
+                ));
+            }
+            text
+        }
+        Event::Waiting { generation, threads, gave_up } => {
+            let who: Vec<String> = threads
+                .iter()
+                .map(|thread| format!("`{}` in its unit of work since {} for {:.0} ms", thread.thread, thread.place, thread.for_ms))
+                .collect();
+            let what = if *gave_up { "gave up for now on" } else { "waits for" };
+            format!("{}#{generation} {what} {}", label(YELLOW, "Waiting"), who.join(", "))
+        }
+        Event::Live { crate_name, generation, edit_to_live_ms, stages, .. } => format!(
+            "{}{crate_name} #{generation} in {edit_to_live_ms:.0} ms (rustc {:.0})",
+            label(GREEN, "Live"),
+            stages.build
+        ),
+        Event::Panicked { function, generation, message, .. } => {
+            format!("{}{function} of #{generation}: {message}", label(RED, "Panicked"))
+        }
+        Event::Exited { code, signal } => match (code, signal) {
+            (Some(0), _) => return None,
+            (Some(code), _) => format!("{}with code {code}", label(BLUE, "Exited")),
+            (None, Some(signal)) => format!("{}by signal {signal}", label(RED, "Ended")),
+            (None, None) => return None,
+        },
+        Event::Notice { message } => format!("{}{message}", label(YELLOW, "Note")),
+    };
+    Some(text)
+}

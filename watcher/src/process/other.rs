@@ -1,0 +1,33 @@
+//! Systems without process groups: the process itself is all that is killed.
+
+use std::process::{Command, ExitStatus};
+
+/// See the Unix twin.
+pub(crate) fn own_group(_: &mut Command) {}
+
+/// See the Unix twin. The compiler's handle kills it.
+pub(crate) fn kill_tree(_: u32) {}
+
+/// See the Unix twin. Ctrl-C reaches the program by itself.
+pub(crate) fn terminate(_: u32) {}
+
+/// See the Unix twin.
+pub(crate) fn kill(_: u32) {}
+
+/// See the Unix twin: runs the command and exits with its code.
+pub(crate) fn exec(mut command: Command) -> std::io::Error {
+    match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    }
+}
+
+/// See the Unix twin.
+pub(crate) fn exit_of(status: ExitStatus) -> (Option<i32>, Option<i32>) {
+    (status.code(), None)
+}
+
+/// See the Unix twin.
+pub(crate) fn terminal_is_taken() -> bool {
+    false
+}

@@ -1,0 +1,215 @@
+//! The program as a graph of the workspace's own crates, and what is to be compiled after an edit.
+
+use crate::cargo::{Capture, Wanted, Workspace};
+use crate::exit_code::Fatal;
+use crate::unit::Unit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Names a unit within a program.
+pub(crate) type Id = usize;
+
+/// The program: its own crates and how they depend on each other.
+pub(crate) struct Program {
+    pub(crate) units: Vec<Unit>,
+    /// The executable; a watched library has none.
+    pub(crate) host: Id,
+    pub(crate) reloadable: BTreeSet<Id>,
+    /// Libraries that the host asked for by name.
+    pub(crate) libraries: BTreeSet<Id>,
+    by_stem: BTreeMap<String, Id>,
+}
+
+/// The form in which a crate is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// To be linked into others.
+    Linked,
+    /// The executable.
+    Host,
+    /// A reloadable image.
+    Image,
+    /// A library that the host loads by name.
+    Library,
+}
+
+/// One call of rustc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Job {
+    pub(crate) unit: Id,
+    pub(crate) form: Form,
+}
+
+impl Program {
+    pub(crate) fn new(capture: &mut Capture, workspace: &Workspace, wanted: &Wanted) -> Result<Self, Fatal> {
+        let units = std::mem::take(&mut capture.units);
+        let crate_name = wanted.flags[1].replace('-', "_");
+        let host = units.iter().position(|unit| {
+            unit.is_program() && unit.crate_name == crate_name && unit.manifest_directory == wanted.manifest_directory
+        });
+        let Some(host) = host else {
+            return Err(Fatal::workspace(format!(
+                "cargo did not call the compiler for `{}`; is it built by a wrapper of its own?",
+                wanted.flags[1]
+            )));
+        };
+        let mut program =
+            Self { units, host, reloadable: BTreeSet::new(), libraries: BTreeSet::new(), by_stem: BTreeMap::new() };
+        program.index();
+        let linked = program.linked_into_host();
+        let marked = linked.iter().filter(|&&id| workspace.uses_attribute(&program.units[id].manifest_directory));
+        program.reloadable = marked.copied().filter(|&id| id != host).collect();
+        Ok(program)
+    }
+
+    fn index(&mut self) {
+        let stems = self.units.iter().enumerate().filter(|(_, unit)| !unit.is_program());
+        self.by_stem = stems.map(|(id, unit)| (unit.stem(), id)).collect();
+    }
+
+    /// The same program, to be added to.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            units: self.units.clone(),
+            host: self.host,
+            reloadable: self.reloadable.clone(),
+            libraries: self.libraries.clone(),
+            by_stem: self.by_stem.clone(),
+        }
+    }
+
+    /// Keeps each crate's identity as it is in the running program: types stay the same types only under the same
+    /// `-C metadata`, and cargo chooses another one when a dependency is added.
+    ///
+    /// Returns the crate whose dependencies are not those that the running program is linked with.
+    pub(crate) fn take_identities(&mut self, running: &Self) -> Option<String> {
+        for unit in &mut self.units {
+            if let Some(known) = running.find(unit) {
+                unit.set_metadata(&known.metadata);
+            }
+        }
+        let missing = |unit: &Unit| {
+            let known = running.find(unit)?;
+            let new: BTreeSet<&Path> = unit.externs.iter().map(|found| found.path.as_path()).collect();
+            let old = known.externs.iter().filter(|found| running.by_stem(found.stem()).is_none());
+            old.filter(|found| !found.is_proc_macro())
+                .find(|found| !new.contains(found.path.as_path()) && unit.externs.iter().any(|other| other.name == found.name))
+                .map(|found| found.name.clone())
+        };
+        self.units.iter().find_map(missing)
+    }
+
+    fn find(&self, like: &Unit) -> Option<&Unit> {
+        self.units.iter().find(|unit| {
+            unit.crate_name == like.crate_name
+                && unit.manifest_directory == like.manifest_directory
+                && unit.is_program() == like.is_program()
+        })
+    }
+
+    /// The crates whose command is another than in `before`, or that read something which cargo has built anew.
+    pub(crate) fn changed_since(&self, before: &Self) -> BTreeSet<Id> {
+        let changed = self.units.iter().enumerate().filter(|(id, unit)| {
+            *id != self.host && before.find(unit).is_none_or(|known| !unit.is_same_command(known))
+        });
+        changed.map(|(id, _)| id).collect()
+    }
+
+    /// Adds a library that the host asked for, with the crates it depends on.
+    pub(crate) fn add_library(&mut self, capture: &mut Capture, crate_name: &str) -> Option<Id> {
+        for unit in std::mem::take(&mut capture.units) {
+            if !self.by_stem.contains_key(&unit.stem()) {
+                self.units.push(unit);
+            }
+        }
+        self.index();
+        let id = self.units.iter().position(|unit| {
+            unit.crate_name == crate_name && unit.crate_types.iter().any(|kind| kind == "cdylib" || kind == "dylib")
+        })?;
+        self.libraries.insert(id);
+        Some(id)
+    }
+
+    /// The workspace's crates that a unit names.
+    pub(crate) fn dependencies(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
+        self.units[id].externs.iter().filter_map(|found| self.by_stem.get(found.stem()).copied())
+    }
+
+    pub(crate) fn by_stem(&self, stem: &str) -> Option<Id> {
+        self.by_stem.get(stem).copied()
+    }
+
+    /// A unit and all that it depends on.
+    fn closure(&self, id: Id) -> BTreeSet<Id> {
+        let mut found = BTreeSet::new();
+        let mut queue = vec![id];
+        while let Some(id) = queue.pop() {
+            if found.insert(id) {
+                queue.extend(self.dependencies(id));
+            }
+        }
+        found
+    }
+
+    fn linked_into_host(&self) -> BTreeSet<Id> {
+        self.closure(self.host)
+    }
+
+    /// Everything, for the start: each crate once, and the executable.
+    pub(crate) fn everything(&self) -> Vec<Job> {
+        let form = |id| if id == self.host { Form::Host } else { Form::Linked };
+        self.linked_into_host().into_iter().map(|unit| Job { unit, form: form(unit) }).collect()
+    }
+
+    /// An image of each reloadable crate.
+    pub(crate) fn images(&self) -> Vec<Job> {
+        self.reloadable.iter().map(|&unit| Job { unit, form: Form::Image }).collect()
+    }
+
+    /// What a library needs besides what is compiled already.
+    pub(crate) fn library_jobs(&self, library: Id) -> Vec<Job> {
+        let linked = self.linked_into_host();
+        let missing = self.closure(library).into_iter().filter(|id| *id != library && !linked.contains(id));
+        let mut jobs: Vec<Job> = missing.map(|unit| Job { unit, form: Form::Linked }).collect();
+        jobs.push(Job { unit: library, form: Form::Library });
+        jobs
+    }
+
+    /// What is to be compiled when these crates' sources changed. Empty when nothing that can be reloaded is reached.
+    pub(crate) fn jobs_for(&self, dirty: &BTreeSet<Id>) -> Vec<Job> {
+        let mut affected = dirty.clone();
+        loop {
+            let before = affected.len();
+            for id in 0..self.units.len() {
+                if self.dependencies(id).any(|dependency| affected.contains(&dependency)) {
+                    affected.insert(id);
+                }
+            }
+            if affected.len() == before {
+                break;
+            }
+        }
+        let mut jobs = BTreeSet::new();
+        for (set, form) in [(&self.reloadable, Form::Image), (&self.libraries, Form::Library)] {
+            for &unit in set.intersection(&affected) {
+                jobs.insert(Job { unit, form });
+                // What lies between a changed crate and the image is linked into the image.
+                let between = self.closure(unit).into_iter().filter(|id| *id != unit && affected.contains(id));
+                jobs.extend(between.map(|unit| Job { unit, form: Form::Linked }));
+            }
+        }
+        jobs.into_iter().collect()
+    }
+
+    /// The crates of which the program has a part that an edit of `dirty` reaches but no image replaces.
+    pub(crate) fn host_code<'a>(&'a self, dirty: &'a BTreeSet<Id>) -> impl Iterator<Item = &'a Unit> + 'a {
+        let reaches = move |id: &Id| self.jobs_for(&BTreeSet::from([*id])).is_empty();
+        dirty.iter().copied().filter(reaches).map(|id| &self.units[id])
+    }
+
+    /// Whether a path is a workspace crate's folder or inside of it, the innermost one.
+    pub(crate) fn owner(&self, path: &Path) -> Option<&Path> {
+        let folders = self.units.iter().map(|unit| unit.manifest_directory.as_path());
+        folders.filter(|folder| path.starts_with(folder)).max_by_key(|folder| folder.components().count())
+    }
+}

@@ -1,0 +1,719 @@
+//! The session: one loop that takes in edits, builds and the program's words, and decides what is next.
+
+use crate::build::{Cancel, Linkage, Outcome, Place, Report, choose, compile, share};
+use crate::cargo::{self, Capture, Selection, Wanted, Workspace, directory_of};
+use crate::cli::LinkageChoice;
+use crate::exit_code::{ExitCode, Fatal};
+use crate::host_process::{self, HostLogs, Launch};
+use crate::output::Output;
+use crate::process::{exit_of, terminate};
+use crate::program::{Form, Id, Job, Program};
+use crate::session::Session;
+use crate::stage::{Artifact, Shop, Timing, ms, now_us};
+use crate::unit::Compiler;
+use crate::watch::{Edit, Sources, Watch};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use notify::RecursiveMode;
+use pitstop_contract::event::Event;
+use pitstop_contract::manifest::Kind;
+use pitstop_contract::session::IMAGES;
+use pitstop_contract::{Generation, Reason, Rule};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What the command line asks for.
+pub(crate) struct Options {
+    pub(crate) selection: Selection,
+    pub(crate) linkage: LinkageChoice,
+    /// For the program.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) starts_program: bool,
+}
+
+/// All that can happen in a session.
+pub(crate) enum Message {
+    Edited(Edit),
+    Built { build: u64, report: Box<Report> },
+    HostSpoke,
+    HostEnded(ExitStatus),
+    Interrupted,
+}
+
+/// How long the program may take to end after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a session to its end.
+pub(crate) fn run(options: Options, mut output: Output) -> std::process::ExitCode {
+    let code = match begin(options, &mut output) {
+        Ok(code) => code,
+        Err(fatal) => {
+            output.line(format!("\x1b[1;31merror\x1b[0m: {}", fatal.message));
+            fatal.code as u8
+        }
+    };
+    output.flush();
+    std::process::ExitCode::from(code)
+}
+
+fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
+    let (sender, messages) = unbounded();
+    let interrupts = sender.clone();
+    // Fails only when there is a handler already.
+    let _ = ctrlc::set_handler(move || {
+        let _ = interrupts.send(Message::Interrupted);
+    });
+    let workspace = cargo::workspace(&options.selection)?;
+    let wanted = workspace.program(&options.selection)?;
+    let session = Session::begin(&workspace.target_directory)?;
+    let mut capture = workspace.capture(&options.selection, &wanted.package, &wanted.flags, &session)?;
+    let program = Program::new(&mut capture, &workspace, &wanted)?;
+    let host = &program.units[program.host];
+    let compiler = cargo::compiler(&host.captured.rustc, &host.captured.directory, host.target())?;
+    let linkage = linkage(&options, &program, &workspace, &capture, &compiler, &session)?;
+    let place = Place {
+        session: session.name.clone(),
+        directory: session.directory.clone(),
+        root: session.root.clone(),
+        cache: session.cache(),
+        colour: output.wants_colour(),
+    };
+    let watch = Watch::new(sender.clone(), Message::Edited).map_err(cannot_watch)?;
+    let hosts = Watch::new(sender.clone(), |_| Message::HostSpoke).map_err(cannot_watch)?;
+    let state = Loop {
+        options,
+        output,
+        session,
+        workspace,
+        wanted,
+        capture,
+        program: Arc::new(program),
+        compiler,
+        linkage,
+        place,
+        watch,
+        hosts,
+        sender,
+        sources: Sources::default(),
+        shop: Shop::default(),
+        logs: HostLogs::default(),
+        generation: Generation::LINKED,
+        builds: 0,
+        building: None,
+        dirty: BTreeSet::new(),
+        edit: None,
+        last_failed: false,
+        phase: Phase::FirstBuild,
+        host: None,
+        wanted_files: BTreeMap::new(),
+        wanted_crates: BTreeSet::new(),
+    };
+    state.run(&messages)
+}
+
+fn cannot_watch(error: notify::Error) -> Fatal {
+    let advice = "the system's limit on watches may be reached: on Linux raise fs.inotify.max_user_watches and \
+                  max_user_instances";
+    Fatal::session(format!("cannot watch files: {error}; {advice}"))
+}
+
+fn linkage(
+    options: &Options,
+    program: &Program,
+    workspace: &Workspace,
+    capture: &Capture,
+    compiler: &Compiler,
+    session: &Session,
+) -> Result<Linkage, Fatal> {
+    let alone = |reason: &str| Linkage::SelfContained { reason: reason.to_owned() };
+    if options.linkage == LinkageChoice::SelfContained {
+        return Ok(alone("asked for"));
+    }
+    let obstacle = choose(program, &rust_files(program));
+    match (obstacle, options.linkage) {
+        (Some(reason), LinkageChoice::Shared) => {
+            Err(Fatal::workspace(format!("dependencies cannot be shared: {reason}")))
+        }
+        (Some(reason), _) => Ok(alone(&reason)),
+        (None, choice) => match share(program, workspace, capture, compiler, &session.cache()) {
+            Err(fatal) if choice != LinkageChoice::Shared => {
+                let first = fatal.message.lines().next().unwrap_or("").to_owned();
+                Ok(alone(&format!("no library of them could be made: {first}")))
+            }
+            shared => shared,
+        },
+    }
+}
+
+/// The source files of the program's own crates, before any compiler has named them.
+fn rust_files(program: &Program) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = program.units.iter().map(|unit| unit.manifest_directory.join("src")).collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The program was not built yet.
+    FirstBuild,
+    /// It runs, or may be started.
+    Live,
+}
+
+/// A running compilation.
+struct Building {
+    id: u64,
+    cancel: Cancel,
+    jobs: Vec<Job>,
+    purpose: Purpose,
+    /// When the compilers were started.
+    started: Instant,
+    started_at: SystemTime,
+    edit: Option<(u64, Instant)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The program itself.
+    Start,
+    /// Fills the images' incremental state, so that the first edit is as quick as the second.
+    Warm,
+    /// To be published.
+    Publish,
+}
+
+struct Loop<'a> {
+    options: Options,
+    output: &'a mut Output,
+    session: Session,
+    workspace: Workspace,
+    wanted: Wanted,
+    capture: Capture,
+    program: Arc<Program>,
+    compiler: Compiler,
+    linkage: Linkage,
+    place: Place,
+    watch: Watch,
+    /// Watches the session directory.
+    hosts: Watch,
+    sender: Sender<Message>,
+    sources: Sources,
+    shop: Shop,
+    logs: HostLogs,
+    /// The highest that was published.
+    generation: Generation,
+    builds: u64,
+    building: Option<Building>,
+    /// Crates whose source is newer than their image.
+    dirty: BTreeSet<Id>,
+    /// The first edit that is not live.
+    edit: Option<(u64, Instant)>,
+    last_failed: bool,
+    phase: Phase,
+    host: Option<u32>,
+    /// Libraries that the host asked for by path, and the content that was published last.
+    wanted_files: BTreeMap<PathBuf, u32>,
+    wanted_crates: BTreeSet<String>,
+}
+
+impl Loop<'_> {
+    fn run(mut self, messages: &Receiver<Message>) -> Result<u8, Fatal> {
+        self.watch_workspace()?;
+        let jobs = self.program.everything();
+        self.build(jobs, Purpose::Start);
+        for message in messages {
+            match message {
+                Message::Edited(edit) => {
+                    let mut edits = vec![edit];
+                    // Whatever came meanwhile is one edit: a checkout touches many files.
+                    while let Ok(message) = messages.try_recv() {
+                        match message {
+                            Message::Edited(edit) => edits.push(edit),
+                            other => {
+                                let _ = self.sender.send(other);
+                                break;
+                            }
+                        }
+                    }
+                    self.edited(&edits);
+                }
+                Message::Built { build, report } => self.built(build, *report)?,
+                Message::HostSpoke => self.listen(),
+                Message::HostEnded(status) => return Ok(self.ended(status)),
+                Message::Interrupted => return Ok(self.interrupted(messages)),
+            }
+        }
+        Ok(ExitCode::Success as u8)
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.session.tell(event);
+        self.output.event(event);
+    }
+
+    fn notice(&mut self, message: impl Into<String>) {
+        self.tell(&Event::Notice { message: message.into() });
+    }
+
+    fn watch_workspace(&mut self) -> Result<(), Fatal> {
+        let root = self.workspace.root().to_owned();
+        let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+        for name in [".cargo/config.toml", ".cargo/config", "rust-toolchain", "rust-toolchain.toml"] {
+            files.push(root.join(name));
+        }
+        let mut folders = vec![(root.clone(), RecursiveMode::NonRecursive)];
+        folders.push((root.join(".cargo"), RecursiveMode::NonRecursive));
+        for package in self.workspace.metadata.workspace_packages() {
+            let folder = directory_of(package).to_owned();
+            files.extend([folder.join("Cargo.toml"), folder.join("build.rs")]);
+            folders.push((folder.join("src"), RecursiveMode::Recursive));
+            folders.push((folder, RecursiveMode::NonRecursive));
+        }
+        folders.extend(self.sources.folders().into_iter().map(|folder| (folder, RecursiveMode::NonRecursive)));
+        files.iter().for_each(|file| self.sources.know(file));
+        // The wider ones first, so that what they cover is not watched twice.
+        folders.sort_by_key(|(folder, mode)| (*mode != RecursiveMode::Recursive, folder.clone()));
+        for (folder, mode) in folders {
+            // Build output changes all the time and is never a source, but for what build scripts write.
+            if folder.starts_with(&self.session.root) {
+                continue;
+            }
+            self.watch.folder(&folder, mode).map_err(cannot_watch)?;
+        }
+        let directory = self.session.directory.clone();
+        self.hosts.folder(&directory, RecursiveMode::NonRecursive).map_err(cannot_watch)
+    }
+
+    // ---- edits
+
+    fn edited(&mut self, edits: &[Edit]) {
+        let mut paths: BTreeSet<&Path> = BTreeSet::new();
+        for edit in edits {
+            paths.extend(edit.paths.iter().map(PathBuf::as_path));
+        }
+        let settled: BTreeSet<&Path> =
+            edits.iter().filter(|edit| edit.settled).flat_map(|edit| edit.paths.iter().map(PathBuf::as_path)).collect();
+        self.libraries_changed(&settled, edits);
+        let mut changed = Vec::new();
+        let mut dirty = BTreeSet::new();
+        let mut manifests = Vec::new();
+        for path in paths {
+            if path.starts_with(&self.session.root) {
+                continue;
+            }
+            let units = self.sources.made_from(path);
+            let is_known = self.sources.is_known(path);
+            if is_known && self.sources.changed(path) {
+                if units.is_empty() {
+                    manifests.push(path.to_owned());
+                }
+                changed.push(path.to_owned());
+                dirty.extend(units);
+            } else if !is_known && self.may_mend(path) && self.sources.changed(path) {
+                changed.push(path.to_owned());
+                dirty.extend(self.dirty.clone());
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let first = edits.iter().min_by_key(|edit| edit.at);
+        self.edit = self.edit.or(first.map(|edit| (edit.at_us, edit.at)));
+        if !manifests.is_empty() {
+            dirty.extend(self.recapture(&manifests));
+        }
+        self.take_up(&changed, dirty);
+    }
+
+    /// Whether a file that no compiler has named may be what the last failed build lacked: a module just made.
+    fn may_mend(&self, path: &Path) -> bool {
+        let is_backup = path.to_string_lossy().ends_with('~');
+        let waits = self.last_failed || (self.building.is_some() && !self.dirty.is_empty());
+        waits && !is_backup && path.is_file() && self.program.owner(path).is_some()
+    }
+
+    fn take_up(&mut self, changed: &[PathBuf], dirty: BTreeSet<Id>) {
+        if self.phase == Phase::FirstBuild {
+            let jobs = self.program.everything();
+            self.build(jobs, Purpose::Start);
+            return;
+        }
+        let files = changed.iter().map(|path| self.shown(path)).collect::<Vec<_>>();
+        let mut all = self.dirty.clone();
+        all.extend(&dirty);
+        let jobs = self.program.jobs_for(&all);
+        let crates = self.images_of(&jobs);
+        self.tell(&Event::Change { files: files.clone(), crates });
+        let stuck: Vec<String> = self.program.host_code(&dirty).map(|unit| unit.crate_name.clone()).collect();
+        for crate_name in stuck {
+            self.reject(&crate_name, Reason::new(
+                Rule::HostCode,
+                files.join(", "),
+                "source of a reloadable crate",
+                "source that is linked into the running program",
+                "end the program and run it again to see the edit",
+            ));
+        }
+        if jobs.is_empty() {
+            self.edit = None;
+            return;
+        }
+        self.dirty = all;
+        self.build(jobs, Purpose::Publish);
+    }
+
+    fn reject(&mut self, crate_name: &str, reason: Reason) {
+        let generation = self.generation;
+        self.tell(&Event::Rejected { crate_name: crate_name.to_owned(), generation, reasons: vec![reason] });
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(self.workspace.root()).unwrap_or(path).display().to_string()
+    }
+
+    fn images_of(&self, jobs: &[Job]) -> Vec<String> {
+        let images = jobs.iter().filter(|job| matches!(job.form, Form::Image | Form::Library));
+        images.map(|job| self.program.units[job.unit].crate_name.clone()).collect()
+    }
+
+    /// The manifest, the lock file, a build script or a configuration changed: asks cargo for the commands anew. Returns the
+    /// crates whose command is another.
+    fn recapture(&mut self, files: &[PathBuf]) -> BTreeSet<Id> {
+        match self.ask_cargo_again() {
+            Ok(dirty) => dirty,
+            Err(fatal) => {
+                let files = files.iter().map(|file| self.shown(file)).collect::<Vec<_>>().join(", ");
+                self.notice(format!("{files} changed, and cargo cannot build with it: {}", fatal.message));
+                BTreeSet::new()
+            }
+        }
+    }
+
+    fn ask_cargo_again(&mut self) -> Result<BTreeSet<Id>, Fatal> {
+        let workspace = cargo::workspace(&self.options.selection)?;
+        let wanted = workspace.program(&self.options.selection)?;
+        let mut capture = workspace.capture(&self.options.selection, &wanted.package, &wanted.flags, &self.session)?;
+        let mut program = Program::new(&mut capture, &workspace, &wanted)?;
+        let lost = program.take_identities(&self.program);
+        let dirty = program.changed_since(&self.program);
+        if let Some(lost) = lost {
+            self.reject(&lost, Reason::new(
+                Rule::Dependencies,
+                "the program's dependencies",
+                "those that the running program is linked with",
+                format!("another build of `{lost}`"),
+                "end the program and run it again",
+            ));
+            return Ok(BTreeSet::new());
+        }
+        if self.phase == Phase::FirstBuild {
+            let host = &program.units[program.host];
+            self.compiler = cargo::compiler(&host.captured.rustc, &host.captured.directory, host.target())?;
+            self.linkage = linkage(&self.options, &program, &workspace, &capture, &self.compiler, &self.session)?;
+        }
+        self.workspace = workspace;
+        self.wanted = wanted;
+        self.capture = capture;
+        self.program = Arc::new(program);
+        self.watch_workspace()?;
+        Ok(dirty)
+    }
+
+    // ---- builds
+
+    fn build(&mut self, jobs: Vec<Job>, purpose: Purpose) {
+        let next = self.generation.next();
+        if let Some(running) = self.building.take() {
+            running.cancel.cancel();
+            if running.purpose == Purpose::Publish {
+                self.tell(&Event::BuildCancelled { generation: next });
+            }
+        }
+        self.builds += 1;
+        let building = Building {
+            id: self.builds,
+            cancel: Cancel::default(),
+            jobs: jobs.clone(),
+            purpose,
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            edit: self.edit,
+        };
+        let generation = if purpose == Purpose::Publish { next } else { Generation::LINKED };
+        let (program, compiler, linkage) = (Arc::clone(&self.program), self.compiler.clone(), self.linkage.clone());
+        let (place, cancel, sender, build) = (self.place.clone(), building.cancel.clone(), self.sender.clone(), building.id);
+        std::thread::spawn(move || {
+            let report = compile(&program, &jobs, generation, &compiler, &linkage, &place, &cancel);
+            let _ = sender.send(Message::Built { build, report: Box::new(report) });
+        });
+        if purpose == Purpose::Publish {
+            let crates = self.images_of(&building.jobs);
+            self.tell(&Event::BuildStarted { generation: next, crates });
+        }
+        self.building = Some(building);
+    }
+
+    fn built(&mut self, build: u64, report: Report) -> Result<(), Fatal> {
+        if self.building.as_ref().is_none_or(|building| building.id != build) {
+            // Of a build that was stopped in favour of a later one.
+            return Ok(());
+        }
+        let Some(building) = self.building.take() else { return Ok(()) };
+        let finished = Instant::now();
+        let uncertain = self.sources.learn(report.sources, building.started_at);
+        self.watch_workspace()?;
+        match report.outcome {
+            Outcome::Cancelled => {}
+            Outcome::Failed { crate_name, errors, rendered } => {
+                self.last_failed = building.purpose != Purpose::Warm;
+                if self.last_failed {
+                    let generation = self.generation.next();
+                    self.tell(&Event::BuildFailed { generation, crate_name, errors, rendered });
+                }
+            }
+            Outcome::Built => {
+                self.last_failed = false;
+                match building.purpose {
+                    Purpose::Start => self.go_live()?,
+                    Purpose::Warm if self.options.starts_program => {
+                        report.artifacts.iter().for_each(|artifact| drop(std::fs::remove_file(&artifact.path)));
+                    }
+                    Purpose::Warm | Purpose::Publish => {
+                        self.publish(&building, &report.artifacts, report.warnings, finished);
+                    }
+                }
+            }
+        }
+        if !uncertain.is_empty() {
+            let edit = Edit { paths: uncertain, at_us: now_us(), at: Instant::now(), settled: true };
+            let _ = self.sender.send(Message::Edited(edit));
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, building: &Building, artifacts: &[Artifact], warnings: usize, finished: Instant) {
+        let generation = self.generation.next();
+        let (edit_at_us, edit_at) = building.edit.unwrap_or((now_us(), building.started));
+        let timing = Timing {
+            edit_at_us,
+            detect: building.started.saturating_duration_since(edit_at),
+            build: finished.saturating_duration_since(building.started),
+            built: finished,
+        };
+        if let Err(error) = self.shop.publish(&self.session, generation, artifacts, &timing) {
+            self.notice(format!("generation {generation} is built but cannot be published: {error}"));
+            return;
+        }
+        self.generation = generation;
+        self.dirty.clear();
+        self.edit = None;
+        let crates = artifacts.iter().map(|artifact| artifact.crate_name.clone()).collect();
+        self.tell(&Event::Built { generation, crates, build_ms: ms(timing.build), warnings });
+        self.shop.prune();
+    }
+
+    // ---- the program
+
+    fn go_live(&mut self) -> Result<(), Fatal> {
+        self.phase = Phase::Live;
+        self.edit = None;
+        let program = Arc::clone(&self.program);
+        let host = &program.units[program.host];
+        let (executable, _) = self.place.output(host, Form::Host, Generation::LINKED);
+        let reloadable: Vec<String> = program.reloadable.iter().map(|&id| program.units[id].crate_name.clone()).collect();
+        if let Err(error) = self.session.make_current() {
+            self.notice(format!("hosts started by hand will not find this session: {error}"));
+        }
+        self.tell(&Event::Session {
+            session: self.session.name.clone(),
+            directory: self.session.directory.display().to_string(),
+            crates: reloadable,
+            linkage: self.linkage.name().to_owned(),
+            linkage_reason: self.linkage.reason().to_owned(),
+            host: Some(executable.display().to_string()),
+        });
+        if self.options.starts_program {
+            let launch = self.launch(executable);
+            let started = host_process::start(&launch, &self.session, self.sender.clone(), Message::HostEnded);
+            let pid = started.map_err(|error| {
+                Fatal::workspace(format!("cannot start {}: {error}", launch.executable.display()))
+            })?;
+            self.host = Some(pid);
+        }
+        let images = program.images();
+        if !images.is_empty() {
+            self.build(images, Purpose::Warm);
+        }
+        Ok(())
+    }
+
+    fn launch(&self, executable: PathBuf) -> Launch {
+        let unit = &self.program.units[self.program.host];
+        let manifest = unit.captured.environment.iter().filter(|(name, _)| {
+            name.starts_with("CARGO_PKG_") || *name == "CARGO_MANIFEST_DIR" || *name == "CARGO_MANIFEST_PATH" || *name == "CARGO"
+        });
+        let native = self.capture.native_paths.iter();
+        let native = native.map(|path| path.split_once('=').map_or(path.as_str(), |(_, path)| path));
+        Launch {
+            executable,
+            arguments: self.options.arguments.clone(),
+            environment: manifest.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            libraries: native.map(PathBuf::from).filter(|path| path.starts_with(&self.workspace.target_directory)).collect(),
+            stdout_is_taken: self.output.is_json(),
+        }
+    }
+
+    fn listen(&mut self) {
+        for event in self.logs.news(&self.session.directory) {
+            match &event {
+                Event::Live { crate_name, generation, .. } => self.shop.mapped(crate_name, *generation),
+                Event::Wanted { path } => self.want(path.clone()),
+                _ => {}
+            }
+            // The host has it already.
+            self.output.event(&event);
+        }
+    }
+
+    // ---- libraries by name
+
+    fn want(&mut self, name: String) {
+        let path = Path::new(&name);
+        if path.is_absolute() {
+            if let Some(folder) = path.parent()
+                && let Err(error) = self.watch.folder(folder, RecursiveMode::NonRecursive)
+            {
+                self.notice(format!("cannot watch {}: {error}", folder.display()));
+            }
+            self.wanted_files.entry(path.to_owned()).or_insert(0);
+            self.stage_file(path, (now_us(), Instant::now()));
+        } else if self.wanted_crates.insert(name.clone()) {
+            self.want_crate(&name);
+        }
+    }
+
+    fn want_crate(&mut self, crate_name: &str) {
+        let Some(package) = self.workspace.library(crate_name).map(|package| package.name.to_string()) else {
+            self.notice(format!("the program asks for library `{crate_name}`, but no crate of the workspace has this name"));
+            return;
+        };
+        let captured =
+            self.workspace.capture(&self.options.selection, &package, &["--lib".to_owned()], &self.session);
+        let mut capture = match captured {
+            Ok(capture) => capture,
+            Err(fatal) => return self.notice(fatal.message),
+        };
+        let mut program = self.program.copy();
+        let Some(library) = program.add_library(&mut capture, crate_name) else {
+            self.notice(format!(
+                "the program asks for library `{crate_name}`, which is neither a `cdylib` nor a `dylib`: add \
+                 `crate-type = [\"cdylib\"]` to [lib] in its Cargo.toml"
+            ));
+            return;
+        };
+        let mut jobs = program.library_jobs(library);
+        self.program = Arc::new(program);
+        if let Some(building) = self.building.take_if(|building| building.purpose == Purpose::Publish) {
+            building.cancel.cancel();
+            jobs.extend(building.jobs);
+        }
+        self.build(jobs, Purpose::Publish);
+    }
+
+    fn libraries_changed(&mut self, paths: &BTreeSet<&Path>, edits: &[Edit]) {
+        let Some(first) = edits.first() else { return };
+        let changed: Vec<PathBuf> =
+            self.wanted_files.keys().filter(|path| paths.contains(path.as_path())).cloned().collect();
+        for path in changed {
+            self.stage_file(&path, (first.at_us, first.at));
+        }
+    }
+
+    /// Publishes a library that something else builds. Copied, once: whoever builds it may write over it while it is
+    /// mapped.
+    fn stage_file(&mut self, path: &Path, edit: (u64, Instant)) {
+        let Ok(bytes) = std::fs::read(path) else { return };
+        let sum = crc32fast::hash(&bytes).max(1);
+        if self.wanted_files.insert(path.to_owned(), sum) == Some(sum) {
+            return;
+        }
+        let generation = self.generation.next();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let name = format!("{stem}-{}-{generation}.{extension}", self.session.name);
+        let staged = self.session.directory.join(IMAGES).join(name);
+        if let Err(error) = std::fs::write(&staged, &bytes) {
+            self.notice(format!("cannot stage {}: {error}", path.display()));
+            return;
+        }
+        let artifact = Artifact { crate_name: path.display().to_string(), kind: Kind::Library, path: staged };
+        let now = Instant::now();
+        let building = Building {
+            id: 0,
+            cancel: Cancel::default(),
+            jobs: Vec::new(),
+            purpose: Purpose::Publish,
+            started: now,
+            started_at: SystemTime::now(),
+            edit: Some(edit),
+        };
+        let (dirty, first) = (self.dirty.clone(), self.edit);
+        self.publish(&building, &[artifact], 0, now);
+        (self.dirty, self.edit) = (dirty, first);
+    }
+
+    // ---- the end
+
+    fn ended(&mut self, status: ExitStatus) -> u8 {
+        self.stop_building();
+        self.listen();
+        let (code, signal) = exit_of(status);
+        self.tell(&Event::Exited { code, signal });
+        match (code, signal) {
+            (Some(code), _) => u8::try_from(code).unwrap_or(1),
+            (None, Some(signal)) => u8::try_from(128 + signal).unwrap_or(1),
+            (None, None) => 1,
+        }
+    }
+
+    fn interrupted(&mut self, messages: &Receiver<Message>) -> u8 {
+        self.stop_building();
+        if let Some(pid) = self.host {
+            terminate(pid);
+            let deadline = Instant::now() + GRACE;
+            loop {
+                match messages.recv_deadline(deadline) {
+                    Ok(Message::HostEnded(status)) => {
+                        self.ended(status);
+                        break;
+                    }
+                    Ok(_) => {}
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                        crate::process::kill(pid);
+                        break;
+                    }
+                }
+            }
+        }
+        ExitCode::Interrupted as u8
+    }
+
+    fn stop_building(&mut self) {
+        if let Some(building) = self.building.take() {
+            building.cancel.cancel();
+        }
+    }
+}
