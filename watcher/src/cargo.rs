@@ -41,7 +41,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Workspace {
     pub(crate) metadata: Metadata,
     pub(crate) target_directory: PathBuf,
-    build_directory: PathBuf,
+    /// Where intermediate files go: the target directory, unless cargo is told otherwise.
+    pub(crate) build_directory: PathBuf,
 }
 
 /// What one run of cargo found out.
@@ -244,7 +245,7 @@ impl Workspace {
         command.arg("--message-format=json-render-diagnostics");
         // Dependencies are cargo's own, where it always has them; the empty stand-ins must not take the place of programs.
         command.env("CARGO_BUILD_BUILD_DIR", &self.build_directory);
-        command.env("CARGO_TARGET_DIR", session.cache().join("cargo"));
+        command.env("CARGO_TARGET_DIR", session.root.join("cargo"));
         command.env("RUSTC_WORKSPACE_WRAPPER", &this);
         if outer.is_some() {
             command.env("RUSTC_WRAPPER", &this);

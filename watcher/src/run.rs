@@ -67,7 +67,7 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
     });
     let workspace = cargo::workspace(&options.selection)?;
     let wanted = workspace.program(&options.selection)?;
-    let session = Session::begin(&workspace.target_directory)?;
+    let session = Session::begin(&workspace.target_directory, &workspace.build_directory)?;
     let mut capture = workspace.capture(&options.selection, &wanted.package, &wanted.flags, &session)?;
     let program = Program::new(&mut capture, &workspace, &wanted)?;
     let host = &program.units[program.host];
@@ -77,7 +77,7 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
         session: session.name.clone(),
         directory: session.directory.clone(),
         root: session.root.clone(),
-        cache: session.cache(),
+        cache: session.cache.clone(),
         colour: output.wants_colour(),
     };
     let watch = Watch::new(sender.clone(), Message::Edited).map_err(cannot_watch)?;
@@ -137,7 +137,7 @@ fn linkage(
             Err(Fatal::workspace(format!("dependencies cannot be shared: {reason}")))
         }
         (Some(reason), _) => Ok(alone(&reason)),
-        (None, choice) => match share(program, workspace, capture, compiler, &session.cache()) {
+        (None, choice) => match share(program, workspace, capture, compiler, &session.cache) {
             Err(fatal) if choice != LinkageChoice::Shared => {
                 let first = fatal.message.lines().next().unwrap_or("").to_owned();
                 Ok(alone(&format!("no library of them could be made: {first}")))
@@ -480,6 +480,8 @@ impl Loop<'_> {
             Outcome::Failed { crate_name, errors, rendered } => {
                 self.last_failed = building.purpose != Purpose::Warm;
                 if self.last_failed {
+                    // The time to live counts from the edit that mends it.
+                    self.edit = None;
                     let generation = self.generation.next();
                     self.tell(&Event::BuildFailed { generation, crate_name, errors, rendered });
                 }

@@ -14,18 +14,23 @@ pub(crate) struct Session {
     pub(crate) directory: PathBuf,
     /// The folder of all sessions.
     pub(crate) root: PathBuf,
+    /// What outlives sessions: incremental state and shared dependencies.
+    pub(crate) cache: PathBuf,
     lock: Option<File>,
     events: File,
 }
 
 impl Session {
-    pub(crate) fn begin(target: &Path) -> Result<Self, Fatal> {
+    pub(crate) fn begin(target: &Path, build: &Path) -> Result<Self, Fatal> {
         let root = target.join(ROOT);
         let cannot = |what: &Path, error: std::io::Error| {
             let advice = "is the target directory writable, and has its disk room?";
             Fatal::session(format!("cannot write {}: {error}; {advice}", what.display()))
         };
-        std::fs::create_dir_all(root.join(CACHE)).map_err(|error| cannot(&root, error))?;
+        let cache = build.join(ROOT).join(CACHE);
+        for folder in [&root, &cache] {
+            std::fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
+        }
         sweep(&root);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("{:x}-{}", since.as_millis(), std::process::id());
@@ -38,11 +43,7 @@ impl Session {
         lock.lock().map_err(|error| cannot(&directory, error))?;
         let events = OpenOptions::new().create(true).append(true).open(directory.join(EVENTS));
         let events = events.map_err(|error| cannot(&directory, error))?;
-        Ok(Self { name, directory, root, lock: Some(lock), events })
-    }
-
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.root.join(CACHE)
+        Ok(Self { name, directory, root, cache, lock: Some(lock), events })
     }
 
     pub(crate) fn capture(&self) -> PathBuf {
@@ -123,9 +124,9 @@ mod tests {
         let crashed = target.join(ROOT).join("1-1");
         std::fs::create_dir_all(&crashed).expect("a folder");
         std::fs::write(crashed.join(LOCK), "").expect("a lock nobody holds");
-        let living = Session::begin(&target).expect("a session");
+        let living = Session::begin(&target, &target).expect("a session");
         assert!(!crashed.exists(), "nobody holds the crashed session's lock");
-        let second = Session::begin(&target).expect("a second session");
+        let second = Session::begin(&target, &target).expect("a second session");
         assert!(living.directory.exists(), "the first session is alive");
         assert_ne!(living.directory, second.directory);
         let gone = living.directory.clone();

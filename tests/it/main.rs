@@ -1,0 +1,5 @@
+//! Real edits through the real command. The modules are the table of contents.
+
+mod edits;
+mod saves;
+mod sessions;

@@ -1,0 +1,7 @@
+//! Drives `cargo pitstop` as a person would, for tests and benchmarks: copies a fixture, edits files, awaits events.
+
+mod project;
+mod session;
+
+pub use project::{Project, command, repository};
+pub use session::{Session, TIMEOUT, signal};
