@@ -129,6 +129,11 @@ impl Project {
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Session {
         let mut all = vec!["run", "--json"];
+        // The whole suite can be run in either linkage; a test that asks for one gets it.
+        let linkage = std::env::var("PITSTOP_TEST_LINKAGE").unwrap_or_default();
+        if !linkage.is_empty() && !arguments.contains(&"--linkage") {
+            all.extend(["--linkage", &linkage]);
+        }
         all.extend(arguments);
         Session::start(self.pitstop(&all))
     }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails. Generous: it guards against hangs, nothing else.
-pub const TIMEOUT: Duration = Duration::from_secs(240);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A running `cargo pitstop ... --json`, ended when dropped.
 #[derive(Debug)]
@@ -92,6 +92,12 @@ impl Session {
         })
     }
 
+    /// Makes an edit and waits until it is live.
+    pub fn goes_live_after(&mut self, edit: impl FnOnce(), crate_name: &str) -> u32 {
+        edit();
+        self.goes_live(crate_name)
+    }
+
     /// Waits for a refusal, and returns its reasons.
     pub fn rejected(&mut self) -> Vec<Reason> {
         self.event("rejected", |event| match event {
@@ -116,7 +122,7 @@ impl Session {
             while self.printed_taken < self.seen.len() {
                 let line = &self.seen[self.printed_taken];
                 self.printed_taken += 1;
-                if let Line::Printed(line) = line
+                if let Line::Printed(line) | Line::NoEvent(line) = line
                     && line.contains(text)
                 {
                     return line.clone();

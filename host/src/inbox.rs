@@ -75,7 +75,10 @@ impl Session {
         let lock = lock.and_then(|file| file.lock().map(|()| file));
         let log = OpenOptions::new().create(true).append(true).open(directory.join(host_events(pid)));
         for error in [lock.as_ref().err(), log.as_ref().err()].into_iter().flatten() {
-            log::warn!("pitstop: cannot write into {}: {error}; the watcher will not hear of this host", directory.display());
+            log::warn!(
+                "pitstop: cannot write into {}: {error}; the watcher will not hear of this host",
+                directory.display()
+            );
         }
         Self { directory, _lock: lock.ok(), log: log.ok() }
     }
@@ -150,7 +153,9 @@ impl Inbox {
         let directory = &self.session.directory;
         let watched = watch(directory, self.host.inbox.clone());
         watched
-            .inspect_err(|error| log::error!("pitstop: cannot watch {}: {error}; nothing will be reloaded", directory.display()))
+            .inspect_err(|error| {
+                log::error!("pitstop: cannot watch {}: {error}; nothing will be reloaded", directory.display())
+            })
             .ok()
     }
 
@@ -258,7 +263,9 @@ impl Inbox {
                 }
             }
             Event::Live { crate_name, generation, edit_to_live_ms, .. } => {
-                log::info!("pitstop: {crate_name} generation {generation} is live, {edit_to_live_ms:.0} ms after the edit");
+                log::info!(
+                    "pitstop: {crate_name} generation {generation} is live, {edit_to_live_ms:.0} ms after the edit"
+                );
             }
             _ => {}
         }

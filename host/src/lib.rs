@@ -16,10 +16,10 @@
 //! of their own; each consumes what the one before it proved.
 
 mod inbox;
-mod verify;
 #[expect(unsafe_code, reason = "runs the system's loader on verified images")]
 mod load;
 mod swap;
+mod verify;
 
 mod attach;
 mod config;

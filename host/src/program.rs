@@ -45,11 +45,6 @@ impl Program {
         program
     }
 
-    /// Whether this is a live build.
-    pub(crate) fn is_live(&self) -> bool {
-        !self.crates.is_empty()
-    }
-
     /// Where sessions of this build are, for a host that was started by hand.
     pub(crate) fn sessions(&self) -> Option<PathBuf> {
         let facts = self.crates.values().next()?;

@@ -19,14 +19,8 @@ pub fn border<R>(function: &'static str, body: impl FnOnce() -> R) -> R {
 }
 
 /// The future of an exported `async fn`: every poll is a crossing.
-pub fn border_future<F: Future>(
-    function: &'static str,
-    future: F,
-) -> impl Future<Output = F::Output> {
-    Bordered {
-        function,
-        future: Box::pin(future),
-    }
+pub fn border_future<F: Future>(function: &'static str, future: F) -> impl Future<Output = F::Output> {
+    Bordered { function, future: Box::pin(future) }
 }
 
 struct Bordered<F> {

@@ -1,8 +1,5 @@
 //! Futures of reloadable `async fn`s: boxed by the image that made them, so that callers need not know their type.
-#![expect(
-    unsafe_code,
-    reason = "keeps a boxed future without naming the lifetimes that its owner captures"
-)]
+#![expect(unsafe_code, reason = "keeps a boxed future without naming the lifetimes that its owner captures")]
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -17,9 +14,7 @@ pub struct Erased<R> {
 
 impl<R> std::fmt::Debug for Erased<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Erased")
-            .field("send", &self.send)
-            .finish_non_exhaustive()
+        f.debug_struct("Erased").field("send", &self.send).finish_non_exhaustive()
     }
 }
 
@@ -37,10 +32,7 @@ impl<R> Erased<R> {
         let future: Pin<Box<dyn Future<Output = R> + 'a>> = Box::pin(future);
         // SAFETY: only the lifetime bound changes, and the caller keeps to it.
         let future = unsafe {
-            std::mem::transmute::<
-                Pin<Box<dyn Future<Output = R> + 'a>>,
-                Pin<Box<dyn Future<Output = R>>>,
-            >(future)
+            std::mem::transmute::<Pin<Box<dyn Future<Output = R> + 'a>>, Pin<Box<dyn Future<Output = R>>>>(future)
         };
         Self { future, send }
     }
@@ -139,10 +131,7 @@ pub fn live<R, W: Returns>(erased: Erased<R>, witness: W, send: bool) -> Live<R,
         "the new code of this async function keeps something across an `.await` that must not leave its thread (an `Rc`, a \
          lock guard), but its callers were compiled to send the future between threads; undo that, or restart"
     );
-    Live {
-        erased,
-        witness: PhantomData,
-    }
+    Live { erased, witness: PhantomData }
 }
 
 /// See [`live`].

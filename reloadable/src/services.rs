@@ -1,8 +1,5 @@
 //! What the host lends to an image, and the image's first call.
-#![expect(
-    unsafe_code,
-    reason = "the image's entry point and allocator work on what the host hands over"
-)]
+#![expect(unsafe_code, reason = "the image's entry point and allocator work on what the host hands over")]
 
 use crate::table::{ENTRIES, Table};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -34,9 +31,7 @@ pub struct Services {
 
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Services")
-            .field("shared_std", &self.shared_std)
-            .finish_non_exhaustive()
+        f.debug_struct("Services").field("shared_std", &self.shared_std).finish_non_exhaustive()
     }
 }
 
@@ -65,17 +60,12 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         let _ = log::set_logger(services.logger);
         log::set_max_level(level(services.max_level));
     }
-    let table = Table {
-        entries: ENTRIES.as_ptr(),
-        count: ENTRIES.len(),
-    };
+    let table = Table { entries: ENTRIES.as_ptr(), count: ENTRIES.len() };
     Box::into_raw(Box::new(table))
 }
 
 fn level(number: usize) -> log::LevelFilter {
-    log::LevelFilter::iter()
-        .nth(number)
-        .unwrap_or(log::LevelFilter::Trace)
+    log::LevelFilter::iter().nth(number).unwrap_or(log::LevelFilter::Trace)
 }
 
 /// Reports a panic that reached the border, and lets it go on in the host.

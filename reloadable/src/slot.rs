@@ -1,8 +1,5 @@
 //! The host's function pointer for one reloadable function.
-#![expect(
-    unsafe_code,
-    reason = "gives a type-erased function pointer its type back"
-)]
+#![expect(unsafe_code, reason = "gives a type-erased function pointer its type back")]
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 

@@ -1,8 +1,5 @@
 //! The link-time tables: which reloadable functions, and which crates, are linked into this executable or image.
-#![expect(
-    unsafe_code,
-    reason = "shares code pointers between threads; linkme declares its sections"
-)]
+#![expect(unsafe_code, reason = "shares code pointers between threads; linkme declares its sections")]
 
 use crate::slot::Slot;
 use linkme::distributed_slice;
@@ -77,10 +74,7 @@ pub const fn record<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
         }
         part += 1;
     }
-    assert!(
-        at == N,
-        "the parts of a record have another length than was reckoned"
-    );
+    assert!(at == N, "the parts of a record have another length than was reckoned");
     bytes
 }
 

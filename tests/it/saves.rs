@@ -139,10 +139,10 @@ fn a_file_deleted_and_restored_is_live_again() {
 #[test]
 fn an_edit_before_the_program_runs_is_in_it() {
     let project = Project::new("basic");
-    project.edit(LOGIC, "fn score() -> u32 {", "fn score() -> u32 { !");
+    project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = = 42");
     let mut session = project.run(&[]);
     session.build_failed();
-    project.edit(LOGIC, "fn score() -> u32 { !", "fn score() -> u32 {");
+    project.edit(LOGIC, "= = 42", "= 42");
     session.attached();
     session.prints("answer 42");
     project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = 43");

@@ -31,7 +31,6 @@ pub(crate) struct Selection {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) package: String,
-    pub(crate) package_id: PackageId,
     pub(crate) manifest_directory: PathBuf,
     /// `--bin game` or `--example demo`.
     pub(crate) flags: [String; 2],
@@ -90,16 +89,15 @@ impl Workspace {
         self.metadata.workspace_packages()
     }
 
-    pub(crate) fn member(&self, name: &str) -> Option<&Package> {
-        self.members().into_iter().find(|package| package.name.as_str() == name)
-    }
-
     /// A member whose library crate has this name.
     pub(crate) fn library(&self, crate_name: &str) -> Option<&Package> {
         self.members().into_iter().find(|package| {
             package.targets.iter().any(|target| {
                 target.name.replace('-', "_") == crate_name
-                    && target.kind.iter().any(|kind| matches!(kind, TargetKind::CDyLib | TargetKind::DyLib | TargetKind::Lib))
+                    && target
+                        .kind
+                        .iter()
+                        .any(|kind| matches!(kind, TargetKind::CDyLib | TargetKind::DyLib | TargetKind::Lib))
             })
         })
     }
@@ -131,10 +129,15 @@ impl Workspace {
     }
 
     fn programs(&self, selection: &Selection) -> Vec<Wanted> {
-        let everywhere = selection.name.is_some() || selection.package.is_some() || selection.bin.is_some() || selection.example.is_some();
+        let everywhere = selection.name.is_some()
+            || selection.package.is_some()
+            || selection.bin.is_some()
+            || selection.example.is_some();
         let here = std::env::current_dir().unwrap_or_default();
         let members = self.members();
-        let current = members.iter().find(|package| here.starts_with(directory_of(package)) && directory_of(package) != self.root());
+        let current = members
+            .iter()
+            .find(|package| here.starts_with(directory_of(package)) && directory_of(package) != self.root());
         let mut found = Vec::new();
         for package in &members {
             if selection.package.as_deref().is_some_and(|name| name != package.name.as_str()) {
@@ -164,7 +167,6 @@ impl Workspace {
                 if wanted {
                     found.push(Wanted {
                         package: package.name.to_string(),
-                        package_id: package.id.clone(),
                         manifest_directory: directory_of(package).to_owned(),
                         flags: [kind.to_owned(), target.name.clone()],
                     });
@@ -179,13 +181,12 @@ impl Workspace {
         let Some(resolve) = &self.metadata.resolve else { return BTreeSet::new() };
         let members: BTreeSet<&PackageId> = self.metadata.workspace_members.iter().collect();
         let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-        let is_macro = |id: &PackageId| {
-            self.metadata[id].targets.iter().any(cargo_metadata::Target::is_proc_macro)
-        };
+        let is_macro = |id: &PackageId| self.metadata[id].targets.iter().any(cargo_metadata::Target::is_proc_macro);
         let mut queue: Vec<&PackageId> = Vec::new();
         for node in &resolve.nodes {
             for dependency in &node.deps {
-                let for_build = dependency.dep_kinds.iter().any(|kind| kind.kind == cargo_metadata::DependencyKind::Build);
+                let for_build =
+                    dependency.dep_kinds.iter().any(|kind| kind.kind == cargo_metadata::DependencyKind::Build);
                 if for_build || is_macro(&node.id) || !members.contains(&node.id) {
                     queue.push(&dependency.pkg);
                 }
@@ -254,7 +255,8 @@ impl Workspace {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         own_group(&mut command);
         let mut child = command.spawn().map_err(|error| Fatal::workspace(format!("cannot start cargo: {error}")))?;
-        let mut capture = Capture { units: Vec::new(), native: BTreeSet::new(), native_paths: Vec::new(), libraries: HashMap::new() };
+        let mut capture =
+            Capture { units: Vec::new(), native: BTreeSet::new(), native_paths: Vec::new(), libraries: HashMap::new() };
         if let Some(stdout) = child.stdout.take() {
             for message in Message::parse_stream(BufReader::new(stdout)).flatten() {
                 capture.note(message);

@@ -107,8 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Cmd::Watch { build } => (build, Vec::new(), false),
     };
     let output = Output::new(build.json);
-    let options =
-        Options { linkage: build.linkage, arguments, starts_program, selection: build.selection() };
+    let options = Options { linkage: build.linkage, arguments, starts_program, selection: build.selection() };
     run::run(options, output)
 }
 

@@ -6,9 +6,9 @@
 mod cli;
 mod run;
 
-mod watch;
 mod build;
 mod stage;
+mod watch;
 
 mod cargo;
 mod exit_code;

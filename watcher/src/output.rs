@@ -88,7 +88,9 @@ fn describe(event: &Event) -> Option<String> {
         Event::Change { files, crates } if crates.is_empty() => {
             format!("{}{}", label(BLUE, "Changed"), files.join(", "))
         }
-        Event::Change { .. } | Event::BuildStarted { .. } | Event::BuildCancelled { .. } | Event::Built { .. } => return None,
+        Event::Change { .. } | Event::BuildStarted { .. } | Event::BuildCancelled { .. } | Event::Built { .. } => {
+            return None;
+        }
         Event::Attached { .. } | Event::Wanted { .. } => return None,
         Event::BuildFailed { crate_name, errors, rendered, .. } => {
             let plural = if *errors == 1 { "" } else { "s" };
@@ -96,7 +98,8 @@ fn describe(event: &Event) -> Option<String> {
             format!("{}\n{head}{crate_name}: {errors} error{plural}; the program goes on as it is", rendered.trim_end())
         }
         Event::Rejected { crate_name, generation, reasons } => {
-            let mut text = format!("{}{crate_name} #{generation}; the program goes on as it is", label(YELLOW, "Refused"));
+            let mut text =
+                format!("{}{crate_name} #{generation}; the program goes on as it is", label(YELLOW, "Refused"));
             for reason in reasons {
                 text.push_str(&format!(
                     "\n{:>13}{} ({})\n{:>15}expected {}\n{:>15}found    {}\n{:>15}{}",
@@ -108,7 +111,12 @@ fn describe(event: &Event) -> Option<String> {
         Event::Waiting { generation, threads, gave_up } => {
             let who: Vec<String> = threads
                 .iter()
-                .map(|thread| format!("`{}` in its unit of work since {} for {:.0} ms", thread.thread, thread.place, thread.for_ms))
+                .map(|thread| {
+                    format!(
+                        "`{}` in its unit of work since {} for {:.0} ms",
+                        thread.thread, thread.place, thread.for_ms
+                    )
+                })
                 .collect();
             let what = if *gave_up { "gave up for now on" } else { "waits for" };
             format!("{}#{generation} {what} {}", label(YELLOW, "Waiting"), who.join(", "))

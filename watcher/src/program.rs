@@ -93,7 +93,9 @@ impl Program {
             let new: BTreeSet<&Path> = unit.externs.iter().map(|found| found.path.as_path()).collect();
             let old = known.externs.iter().filter(|found| running.by_stem(found.stem()).is_none());
             old.filter(|found| !found.is_proc_macro())
-                .find(|found| !new.contains(found.path.as_path()) && unit.externs.iter().any(|other| other.name == found.name))
+                .find(|found| {
+                    !new.contains(found.path.as_path()) && unit.externs.iter().any(|other| other.name == found.name)
+                })
                 .map(|found| found.name.clone())
         };
         self.units.iter().find_map(missing)

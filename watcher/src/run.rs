@@ -359,13 +359,16 @@ impl Loop<'_> {
         self.tell(&Event::Change { files: files.clone(), crates });
         let stuck: Vec<String> = self.program.host_code(&dirty).map(|unit| unit.crate_name.clone()).collect();
         for crate_name in stuck {
-            self.reject(&crate_name, Reason::new(
-                Rule::HostCode,
-                files.join(", "),
-                "source of a reloadable crate",
-                "source that is linked into the running program",
-                "end the program and run it again to see the edit",
-            ));
+            self.reject(
+                &crate_name,
+                Reason::new(
+                    Rule::HostCode,
+                    files.join(", "),
+                    "source of a reloadable crate",
+                    "source that is linked into the running program",
+                    "end the program and run it again to see the edit",
+                ),
+            );
         }
         if jobs.is_empty() {
             self.edit = None;
@@ -410,13 +413,16 @@ impl Loop<'_> {
         let lost = program.take_identities(&self.program);
         let dirty = program.changed_since(&self.program);
         if let Some(lost) = lost {
-            self.reject(&lost, Reason::new(
-                Rule::Dependencies,
-                "the program's dependencies",
-                "those that the running program is linked with",
-                format!("another build of `{lost}`"),
-                "end the program and run it again",
-            ));
+            self.reject(
+                &lost,
+                Reason::new(
+                    Rule::Dependencies,
+                    "the program's dependencies",
+                    "those that the running program is linked with",
+                    format!("another build of `{lost}`"),
+                    "end the program and run it again",
+                ),
+            );
             return Ok(BTreeSet::new());
         }
         if self.phase == Phase::FirstBuild {
@@ -454,7 +460,8 @@ impl Loop<'_> {
         };
         let generation = if purpose == Purpose::Publish { next } else { Generation::LINKED };
         let (program, compiler, linkage) = (Arc::clone(&self.program), self.compiler.clone(), self.linkage.clone());
-        let (place, cancel, sender, build) = (self.place.clone(), building.cancel.clone(), self.sender.clone(), building.id);
+        let (place, cancel, sender, build) =
+            (self.place.clone(), building.cancel.clone(), self.sender.clone(), building.id);
         std::thread::spawn(move || {
             let report = compile(&program, &jobs, generation, &compiler, &linkage, &place, &cancel);
             let _ = sender.send(Message::Built { build, report: Box::new(report) });
@@ -535,7 +542,8 @@ impl Loop<'_> {
         let program = Arc::clone(&self.program);
         let host = &program.units[program.host];
         let (executable, _) = self.place.output(host, Form::Host, Generation::LINKED);
-        let reloadable: Vec<String> = program.reloadable.iter().map(|&id| program.units[id].crate_name.clone()).collect();
+        let reloadable: Vec<String> =
+            program.reloadable.iter().map(|&id| program.units[id].crate_name.clone()).collect();
         if let Err(error) = self.session.make_current() {
             self.notice(format!("hosts started by hand will not find this session: {error}"));
         }
@@ -550,9 +558,8 @@ impl Loop<'_> {
         if self.options.starts_program {
             let launch = self.launch(executable);
             let started = host_process::start(&launch, &self.session, self.sender.clone(), Message::HostEnded);
-            let pid = started.map_err(|error| {
-                Fatal::workspace(format!("cannot start {}: {error}", launch.executable.display()))
-            })?;
+            let pid = started
+                .map_err(|error| Fatal::workspace(format!("cannot start {}: {error}", launch.executable.display())))?;
             self.host = Some(pid);
         }
         let images = program.images();
@@ -565,7 +572,10 @@ impl Loop<'_> {
     fn launch(&self, executable: PathBuf) -> Launch {
         let unit = &self.program.units[self.program.host];
         let manifest = unit.captured.environment.iter().filter(|(name, _)| {
-            name.starts_with("CARGO_PKG_") || *name == "CARGO_MANIFEST_DIR" || *name == "CARGO_MANIFEST_PATH" || *name == "CARGO"
+            name.starts_with("CARGO_PKG_")
+                || *name == "CARGO_MANIFEST_DIR"
+                || *name == "CARGO_MANIFEST_PATH"
+                || *name == "CARGO"
         });
         let native = self.capture.native_paths.iter();
         let native = native.map(|path| path.split_once('=').map_or(path.as_str(), |(_, path)| path));
@@ -573,7 +583,10 @@ impl Loop<'_> {
             executable,
             arguments: self.options.arguments.clone(),
             environment: manifest.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            libraries: native.map(PathBuf::from).filter(|path| path.starts_with(&self.workspace.target_directory)).collect(),
+            libraries: native
+                .map(PathBuf::from)
+                .filter(|path| path.starts_with(&self.workspace.target_directory))
+                .collect(),
             stdout_is_taken: self.output.is_json(),
         }
     }
@@ -609,11 +622,12 @@ impl Loop<'_> {
 
     fn want_crate(&mut self, crate_name: &str) {
         let Some(package) = self.workspace.library(crate_name).map(|package| package.name.to_string()) else {
-            self.notice(format!("the program asks for library `{crate_name}`, but no crate of the workspace has this name"));
+            self.notice(format!(
+                "the program asks for library `{crate_name}`, but no crate of the workspace has this name"
+            ));
             return;
         };
-        let captured =
-            self.workspace.capture(&self.options.selection, &package, &["--lib".to_owned()], &self.session);
+        let captured = self.workspace.capture(&self.options.selection, &package, &["--lib".to_owned()], &self.session);
         let mut capture = match captured {
             Ok(capture) => capture,
             Err(fatal) => return self.notice(fatal.message),

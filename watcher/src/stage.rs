@@ -91,9 +91,8 @@ impl Shop {
     pub(crate) fn prune(&mut self) {
         for (crate_name, staged) in &mut self.staged {
             while staged.len() > KEPT {
-                let old = staged.iter().position(|(generation, _)| {
-                    !self.mapped.contains(&(crate_name.clone(), *generation))
-                });
+                let old =
+                    staged.iter().position(|(generation, _)| !self.mapped.contains(&(crate_name.clone(), *generation)));
                 // The newest ones may be on their way into a host.
                 match old.filter(|&old| old + KEPT < staged.len()) {
                     Some(old) => {

@@ -26,7 +26,6 @@ pub(crate) struct Argument {
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
     pub(crate) crate_name: String,
-    pub(crate) package: String,
     pub(crate) version: String,
     pub(crate) manifest_directory: PathBuf,
     pub(crate) crate_types: Vec<String>,
@@ -81,7 +80,6 @@ impl Unit {
         });
         let unit = Self {
             crate_name: values("--crate-name").pop()?,
-            package: environment("CARGO_PKG_NAME"),
             version: environment("CARGO_PKG_VERSION"),
             manifest_directory: PathBuf::from(environment("CARGO_MANIFEST_DIR")),
             crate_types: values("--crate-type"),
@@ -128,11 +126,6 @@ impl Unit {
 
     pub(crate) fn is_program(&self) -> bool {
         self.crate_types.iter().any(|kind| kind == "bin")
-    }
-
-    /// Whether it can be linked into others.
-    pub(crate) fn is_rust_library(&self) -> bool {
-        self.crate_types.iter().any(|kind| ["lib", "rlib"].contains(&kind.as_str()))
     }
 
     /// Where the compiled file would lie, beside all others of the build.
@@ -213,9 +206,38 @@ fn codegen(arguments: &[Argument], option: &str) -> Option<String> {
 
 /// Flags whose value is the next argument unless it is joined.
 const WITH_VALUE: [&str; 32] = [
-    "-C", "-L", "-l", "-o", "-A", "-W", "-D", "-F", "-Z", "--codegen", "--extern", "--crate-type", "--crate-name", "--emit",
-    "--out-dir", "--edition", "--cfg", "--check-cfg", "--target", "--cap-lints", "--allow", "--warn", "--deny", "--forbid",
-    "--force-warn", "--print", "--error-format", "--json", "--sysroot", "--remap-path-prefix", "--color", "--diagnostic-width",
+    "-C",
+    "-L",
+    "-l",
+    "-o",
+    "-A",
+    "-W",
+    "-D",
+    "-F",
+    "-Z",
+    "--codegen",
+    "--extern",
+    "--crate-type",
+    "--crate-name",
+    "--emit",
+    "--out-dir",
+    "--edition",
+    "--cfg",
+    "--check-cfg",
+    "--target",
+    "--cap-lints",
+    "--allow",
+    "--warn",
+    "--deny",
+    "--forbid",
+    "--force-warn",
+    "--print",
+    "--error-format",
+    "--json",
+    "--sysroot",
+    "--remap-path-prefix",
+    "--color",
+    "--diagnostic-width",
 ];
 
 /// Takes a command line apart. The source file has an empty flag.
@@ -227,7 +249,10 @@ pub(crate) fn parse(arguments: &[String]) -> Vec<Argument> {
             (argument.clone(), rest.next().cloned())
         } else if let Some((flag, value)) = argument.split_once('=').filter(|(flag, _)| flag.starts_with("--")) {
             (flag.to_owned(), Some(value.to_owned()))
-        } else if argument.starts_with('-') && !argument.starts_with("--") && WITH_VALUE.contains(&&argument[..2.min(argument.len())]) {
+        } else if argument.starts_with('-')
+            && !argument.starts_with("--")
+            && WITH_VALUE.contains(&&argument[..2.min(argument.len())])
+        {
             (argument[..2].to_owned(), Some(argument[2..].to_owned()))
         } else if argument.starts_with('-') {
             (argument.clone(), None)

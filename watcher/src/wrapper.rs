@@ -96,7 +96,8 @@ fn captured(arguments: &[OsString], settings: &Settings) -> Option<Unit> {
     let is_source = unit.arguments.iter().any(|argument| {
         argument.flag.is_empty() && argument.value.as_deref().is_some_and(|value| value.ends_with(".rs"))
     });
-    let is_tool = unit.crate_types.iter().any(|kind| kind == "proc-macro") || unit.crate_name.starts_with("build_script_");
+    let is_tool =
+        unit.crate_types.iter().any(|kind| kind == "proc-macro") || unit.crate_name.starts_with("build_script_");
     let is_real = settings.real.contains(&unit.manifest_directory);
     (is_source && !is_tool && !is_real).then_some(unit)
 }

@@ -1,8 +1,8 @@
 //! Libraries without the attribute: handles to functions by name, whose pointers are swapped at the safe point.
 
-mod signature;
 mod handle;
 mod shelf;
+mod signature;
 
 pub use handle::{Function, FunctionError, Library, LibraryError};
 pub(crate) use shelf::Shelf;

@@ -10,7 +10,7 @@ use object::{NameOrOrdinal, Object, ObjectSection};
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SECTION_ELF};
 use pitstop_contract::manifest::{Image, Kind};
 use pitstop_contract::{Generation, Reason, Rule};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
 /// An image that the manifest names.
@@ -40,6 +40,7 @@ impl Verified {
 pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> Result<Verified, Vec<Reason>> {
     let started = Instant::now();
     let Candidate { image, path } = candidate;
+    inside(&image).map_err(one)?;
     let bytes = read(&path).map_err(one)?;
     identical(&image, &path, &bytes).map_err(one)?;
     complete::complete(&path, &bytes).map_err(one)?;
@@ -82,6 +83,22 @@ pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> 
 
 fn one(reason: Reason) -> Vec<Reason> {
     vec![reason]
+}
+
+/// The manifest names files of the session directory, nothing else.
+fn inside(image: &Image) -> Result<(), Reason> {
+    let is_inside = Path::new(&image.file).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_inside {
+        return Ok(());
+    }
+    let advice = "the manifest was not written by Pitstop; end the session and start it anew";
+    Err(Reason::new(
+        Rule::File,
+        &image.file,
+        "a file inside the session directory",
+        "a path that leads out of it",
+        advice,
+    ))
 }
 
 /// The file as the manifest describes it is a plain file: nothing else is opened, a FIFO would block.

@@ -97,10 +97,7 @@ impl Facts {
     /// The form in which facts travel through the environment: `key=value` lines.
     #[must_use]
     pub fn to_lines(&self) -> String {
-        self.values
-            .iter()
-            .map(|(key, value)| format!("{key}={value}\n"))
-            .collect()
+        self.values.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
     }
 
     /// Reads what [`Facts::to_lines`] wrote. Lines without `=` are passed over.
@@ -109,9 +106,7 @@ impl Facts {
         let pairs = lines.lines().filter_map(|line| line.split_once('='));
         Self {
             crate_name: crate_name.to_owned(),
-            values: pairs
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
+            values: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         }
     }
 
@@ -191,10 +186,7 @@ impl SlotFact {
     pub fn parts(&self) -> Vec<Part> {
         let bytes = self.encode();
         let body = bytes.len() - HEADER + 6;
-        let mut parts = vec![
-            Part::Bytes(bytes[..HEADER - 4].to_vec()),
-            Part::BodyLength(body),
-        ];
+        let mut parts = vec![Part::Bytes(bytes[..HEADER - 4].to_vec()), Part::BodyLength(body)];
         let mut from = HEADER;
         // The types are the last fields; each begins with six bytes of tag and length, then its numbers.
         let types: usize = self.types.iter().map(|fact| 6 + 16 + fact.name.len()).sum();
@@ -243,10 +235,7 @@ impl Descriptor {
                 KIND_FACTS => descriptor.crates.push(parse_facts(body, at)?),
                 KIND_SLOT => descriptor.slots.push(parse_slot(body, at)?),
                 other => {
-                    return Err(Malformed::new(
-                        at,
-                        format!("a record of unknown kind {other}"),
-                    ));
+                    return Err(Malformed::new(at, format!("a record of unknown kind {other}")));
                 }
             }
             section = rest;
@@ -256,9 +245,7 @@ impl Descriptor {
     /// The facts of a crate.
     #[must_use]
     pub fn facts_of(&self, crate_name: &str) -> Option<&Facts> {
-        self.crates
-            .iter()
-            .find(|facts| facts.crate_name == crate_name)
+        self.crates.iter().find(|facts| facts.crate_name == crate_name)
     }
 }
 
@@ -273,10 +260,7 @@ pub struct Malformed {
 
 impl Malformed {
     fn new(at: usize, what: impl Into<String>) -> Self {
-        Self {
-            at,
-            what: what.into(),
-        }
+        Self { at, what: what.into() }
     }
 }
 
@@ -412,11 +396,7 @@ fn parse_type(value: &[u8], at: usize) -> Result<TypeFact, Malformed> {
     let mut align = [0; 8];
     size.copy_from_slice(&numbers[..8]);
     align.copy_from_slice(&numbers[8..]);
-    Ok(TypeFact {
-        name: text(name, at)?,
-        size: u64::from_le_bytes(size),
-        align: u64::from_le_bytes(align),
-    })
+    Ok(TypeFact { name: text(name, at)?, size: u64::from_le_bytes(size), align: u64::from_le_bytes(align) })
 }
 
 #[cfg(test)]
@@ -430,16 +410,8 @@ mod tests {
             signature: "fn(&mut World, f32)".into(),
             public: true,
             types: vec![
-                TypeFact {
-                    name: "World".into(),
-                    size: 24,
-                    align: 8,
-                },
-                TypeFact {
-                    name: "f32".into(),
-                    size: 4,
-                    align: 4,
-                },
+                TypeFact { name: "World".into(), size: 24, align: 8 },
+                TypeFact { name: "f32".into(), size: 4, align: 4 },
             ],
         };
         (facts, slot)
@@ -465,11 +437,7 @@ mod tests {
         for cut in 1..section.len() {
             // A cut between the two records leaves a good first one; nothing else may pass.
             let whole = cut == facts.encode().len();
-            assert_eq!(
-                Descriptor::parse(&section[..cut]).is_ok(),
-                whole,
-                "cut at {cut}"
-            );
+            assert_eq!(Descriptor::parse(&section[..cut]).is_ok(), whole, "cut at {cut}");
         }
         for bit in 0..section.len() * 8 {
             let mut flipped = section.clone();
@@ -480,10 +448,7 @@ mod tests {
 
     #[test]
     fn a_record_put_together_from_parts_is_the_same_record() {
-        let slot = SlotFact {
-            name: "update".into(),
-            ..sample().1
-        };
+        let slot = SlotFact { name: "update".into(), ..sample().1 };
         let module = b"logic::rules";
         let mut bytes = Vec::new();
         for part in slot.parts() {
@@ -501,10 +466,7 @@ mod tests {
             }
         }
         let read = Descriptor::parse(&bytes).expect("a good record");
-        let expected = SlotFact {
-            name: "logic::rules::update".into(),
-            ..slot
-        };
+        let expected = SlotFact { name: "logic::rules::update".into(), ..slot };
         assert_eq!(read.slots, [expected]);
     }
 
@@ -513,9 +475,6 @@ mod tests {
         let mut bytes = sample().1.encode();
         bytes[4] = 9;
         let error = Descriptor::parse(&bytes).expect_err("format 9");
-        assert_eq!(
-            error.to_string(),
-            "format 9 where this version reads 1 at byte 0"
-        );
+        assert_eq!(error.to_string(), "format 9 where this version reads 1 at byte 0");
     }
 }

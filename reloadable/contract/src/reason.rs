@@ -95,22 +95,12 @@ impl Reason {
         found: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Self {
-            rule,
-            subject: subject.into(),
-            expected: expected.into(),
-            found: found.into(),
-            advice: advice.into(),
-        }
+        Self { rule, subject: subject.into(), expected: expected.into(), found: found.into(), advice: advice.into() }
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}): expected {}, found {}; {}",
-            self.subject, self.rule, self.expected, self.found, self.advice
-        )
+        write!(f, "{} ({}): expected {}, found {}; {}", self.subject, self.rule, self.expected, self.found, self.advice)
     }
 }

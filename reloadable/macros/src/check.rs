@@ -61,10 +61,7 @@ pub(crate) fn block(block: &ItemImpl) -> Result {
     if any {
         return Ok(());
     }
-    Err(refuse(
-        &block.self_ty,
-        "this `impl` block has no functions, so there is nothing to reload",
-    ))
+    Err(refuse(&block.self_ty, "this `impl` block has no functions, so there is nothing to reload"))
 }
 
 /// Neither a function nor an `impl` block.

@@ -4,21 +4,16 @@
 //! the function's own body. In an image the item stays as it is, so that code within the image calls it directly, and
 //! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
 
-use crate::signature::{
-    StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments,
-};
+use crate::signature::{StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments};
 use pitstop_contract::descriptor::{
     Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, fact, linkage,
 };
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, LIVE_HOST, LIVE_IMAGE};
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::visit_mut::VisitMut;
 use syn::Visibility;
-use syn::{
-    Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemFn, ItemImpl, ReturnType, Safety,
-    Signature, Type,
-};
+use syn::visit_mut::VisitMut;
+use syn::{Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemFn, ItemImpl, ReturnType, Safety, Signature, Type};
 
 /// What the crate is compiled for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,13 +80,7 @@ pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
                 Some(&quote!(__PITSTOP_SLOT)),
                 &quote!(__pitstop_body),
             );
-            let through = through_slot(
-                &item.sig,
-                &quote!(__PITSTOP_SLOT),
-                &quote!(__pitstop_body),
-                &entry,
-                &arguments,
-            );
+            let through = through_slot(&item.sig, &quote!(__PITSTOP_SLOT), &quote!(__pitstop_body), &entry, &arguments);
             quote! {
                 #once
                 #(#outer)*
@@ -107,13 +96,7 @@ pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
         Mode::Image => {
             let (plain, arguments) = with_plain_arguments(&item.sig);
             let original = &item.sig.ident;
-            let wrapper = border(
-                &plain,
-                "__pitstop_export",
-                &name,
-                &quote!(#original),
-                &arguments,
-            );
+            let wrapper = border(&plain, "__pitstop_export", &name, &quote!(#original), &arguments);
             let register = register(&name, is_public(&item.vis), &item.sig, None, None, &quote!(__pitstop_export));
             quote! {
                 #once
@@ -147,14 +130,7 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
             items.push(entry.to_token_stream());
             continue;
         };
-        let parts = Method {
-            item,
-            method,
-            index,
-            associated: &associated,
-            hidden: &hidden,
-            generics,
-        };
+        let parts = Method { item, method, index, associated: &associated, hidden: &hidden, generics };
         let expanded = parts.expand(mode, &static_ty, &hidden_static);
         items.push(expanded.item);
         declarations.push(expanded.declaration);
@@ -163,10 +139,7 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
     }
     let attrs = &item.attrs;
     let unsafety = &item.unsafety;
-    let of_trait = item
-        .trait_
-        .as_ref()
-        .map(|(path, for_token)| quote!(#path #for_token));
+    let of_trait = item.trait_.as_ref().map(|(path, for_token)| quote!(#path #for_token));
     let lifetimes = &generics.params;
     quote! {
         #once
@@ -251,23 +224,12 @@ impl Method<'_> {
                     definition = quote!(#(#inner)* #original #block);
                     witness = quote!(#path::#body_ident);
                 }
-                let through = through_slot(
-                    sig,
-                    &quote!(#slot),
-                    &quote!(#path::#body_ident),
-                    &witness,
-                    &arguments,
-                );
+                let through = through_slot(sig, &quote!(#slot), &quote!(#path::#body_ident), &witness, &arguments);
                 ExpandedMethod {
                     item: quote!(#(#outer)* #[inline] #vis #trampoline { #through }),
                     declaration,
                     definition,
-                    registration: self.register(
-                        static_ty,
-                        &name,
-                        Some(&quote!(#slot)),
-                        &seen_from_outside,
-                    ),
+                    registration: self.register(static_ty, &name, Some(&quote!(#slot)), &seen_from_outside),
                 }
             }
             Mode::Image => {
@@ -309,13 +271,7 @@ impl Method<'_> {
         replace_self(tokens, &quote!(Self), self.associated)
     }
 
-    fn register(
-        &self,
-        static_ty: &Type,
-        name: &str,
-        slot: Option<&TokenStream>,
-        body: &TokenStream,
-    ) -> TokenStream {
+    fn register(&self, static_ty: &Type, name: &str, slot: Option<&TokenStream>, body: &TokenStream) -> TokenStream {
         let public = self.item.trait_.is_some() || is_public(&self.method.vis);
         register(name, public, &self.method.sig, Some(static_ty), slot, body)
     }
@@ -332,17 +288,11 @@ fn associated_paths(item: &ItemImpl) -> Vec<(String, TokenStream)> {
         ImplItem::Const(constant) => Some(&constant.ident),
         _ => None,
     });
-    names
-        .map(|name| (name.to_string(), quote!(<#self_ty as #of_trait>::#name)))
-        .collect()
+    names.map(|name| (name.to_string(), quote!(<#self_ty as #of_trait>::#name))).collect()
 }
 
 /// Names concrete types everywhere but in the receiver, where only `Self` is allowed.
-fn keep_receiver(
-    signature: &Signature,
-    self_ty: &TokenStream,
-    associated: &[(String, TokenStream)],
-) -> TokenStream {
+fn keep_receiver(signature: &Signature, self_ty: &TokenStream, associated: &[(String, TokenStream)]) -> TokenStream {
     let mut renamed = signature.clone();
     for argument in &mut renamed.inputs {
         if let FnArg::Typed(typed) = argument {
@@ -373,18 +323,11 @@ fn split_attributes(attributes: &[Attribute]) -> (Vec<&Attribute>, Vec<&Attribut
         "clippy",
     ];
     let is_lint = |attribute: &&Attribute| {
-        ["allow", "warn", "deny", "forbid", "expect"]
-            .iter()
-            .any(|lint| attribute.path().is_ident(lint))
+        ["allow", "warn", "deny", "forbid", "expect"].iter().any(|lint| attribute.path().is_ident(lint))
     };
-    let is_outer =
-        |attribute: &&Attribute| OUTER.iter().any(|name| attribute.path().is_ident(name));
-    let outer = attributes
-        .iter()
-        .filter(|a| is_outer(a) || (is_lint(a) && !a.path().is_ident("expect")));
-    let inner = attributes
-        .iter()
-        .filter(|a| !is_outer(a) && !a.path().is_ident("inline"));
+    let is_outer = |attribute: &&Attribute| OUTER.iter().any(|name| attribute.path().is_ident(name));
+    let outer = attributes.iter().filter(|a| is_outer(a) || (is_lint(a) && !a.path().is_ident("expect")));
+    let inner = attributes.iter().filter(|a| !is_outer(a) && !a.path().is_ident("inline"));
     (outer.collect(), inner.collect())
 }
 
@@ -409,8 +352,7 @@ fn erased_signature(signature: &Signature, name: &str) -> Signature {
 /// What an `async fn` returns, spelled so that all lifetimes are captured whatever the user's edition is.
 fn future_output(signature: &Signature) -> ReturnType {
     let output = output_type(signature);
-    let tokens =
-        quote_spanned!(Span::mixed_site()=> -> impl ::core::future::Future<Output = #output>);
+    let tokens = quote_spanned!(Span::mixed_site()=> -> impl ::core::future::Future<Output = #output>);
     syn::parse2(tokens).unwrap_or(ReturnType::Default)
 }
 
@@ -493,14 +435,7 @@ fn register(
         name: name.to_owned(),
         signature: describe(signature, self_ty),
         public,
-        types: mentioned
-            .iter()
-            .map(|found| TypeFact {
-                name: found.name.clone(),
-                size: 0,
-                align: 0,
-            })
-            .collect(),
+        types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     };
     let parts = fact.parts();
     let fixed: usize = parts.iter().map(fixed_length).sum();
@@ -518,9 +453,8 @@ fn register(
         Part::Module => quote!(MODULE.as_bytes()),
     });
     let section = section();
-    let slot_static = slot.map(
-        |slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());),
-    );
+    let slot_static =
+        slot.map(|slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());));
     let slot = match slot {
         Some(slot) => quote!(::core::option::Option::Some(&#slot)),
         None => quote!(::core::option::Option::None),

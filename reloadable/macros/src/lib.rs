@@ -25,10 +25,7 @@ pub fn reloadable(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// `Ok(None)` leaves the item as it is: nothing of Pitstop is in a plain build.
-fn attribute(
-    arguments: proc_macro2::TokenStream,
-    item: TokenStream,
-) -> syn::Result<Option<proc_macro2::TokenStream>> {
+fn attribute(arguments: proc_macro2::TokenStream, item: TokenStream) -> syn::Result<Option<proc_macro2::TokenStream>> {
     check::arguments(&arguments)?;
     let item = syn::parse(item).map_err(|error| {
         let hint = "#[reloadable] goes on a function or an `impl` block";

@@ -47,9 +47,7 @@ pub(crate) fn pointer(signature: &Signature) -> TokenStream {
     let abi: &Option<Abi> = &signature.abi;
     let holes = signature.inputs.iter().map(|_| quote!(_));
     let output = match &signature.output {
-        ReturnType::Type(_, ty)
-            if matches!(**ty, Type::Never(_)) && signature.asyncness.is_none() =>
-        {
+        ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)) && signature.asyncness.is_none() => {
             quote!(!)
         }
         _ => quote!(_),
@@ -116,15 +114,11 @@ fn collect(ty: &Type, self_ty: Option<&Type>, found: &mut Vec<Mentioned>) {
         Type::Paren(inner) => collect(&inner.elem, self_ty, found),
         Type::Group(inner) => collect(&inner.elem, self_ty, found),
         Type::Array(inner) => collect(&inner.elem, self_ty, found),
-        Type::Tuple(inner) => inner
-            .elems
-            .iter()
-            .for_each(|ty| collect(ty, self_ty, found)),
+        Type::Tuple(inner) => inner.elems.iter().for_each(|ty| collect(ty, self_ty, found)),
         Type::Path(path) => {
             let mut constant = Type::Path(path.clone());
             if let Some(concrete) = self_ty {
-                let tokens =
-                    replace_self(constant.to_token_stream(), &concrete.to_token_stream(), &[]);
+                let tokens = replace_self(constant.to_token_stream(), &concrete.to_token_stream(), &[]);
                 let Ok(replaced) = syn::parse2(tokens) else {
                     return;
                 };
@@ -201,16 +195,8 @@ pub(crate) fn replace_self(
     output
 }
 
-fn associated_name(
-    rest: &[TokenTree],
-    associated: &[(String, TokenStream)],
-) -> Option<TokenStream> {
-    let [
-        TokenTree::Punct(first),
-        TokenTree::Punct(second),
-        TokenTree::Ident(name),
-    ] = rest
-    else {
+fn associated_name(rest: &[TokenTree], associated: &[(String, TokenStream)]) -> Option<TokenStream> {
+    let [TokenTree::Punct(first), TokenTree::Punct(second), TokenTree::Ident(name)] = rest else {
         return None;
     };
     if first.as_char() != ':' || second.as_char() != ':' {
@@ -320,30 +306,15 @@ mod tests {
     fn signatures_are_written_as_a_person_would() {
         let cases = [
             ("fn f() {}", "fn()"),
-            (
-                "fn f(w: &mut World, dt: f32) -> bool {}",
-                "fn(&mut World, f32) -> bool",
-            ),
-            (
-                "fn f<'a>(w: &'a mut [Vec<u8>]) -> Option<&'a u8> {}",
-                "fn(&'a mut [Vec<u8>]) -> Option<&'a u8>",
-            ),
-            (
-                "unsafe extern \"C\" fn f(p: *const u8) {}",
-                "unsafe extern \"C\" fn(*const u8)",
-            ),
-            (
-                "fn f(g: &dyn Fn(u32) -> u64, x: [f32; 4]) {}",
-                "fn(&dyn Fn(u32) -> u64, [f32; 4])",
-            ),
+            ("fn f(w: &mut World, dt: f32) -> bool {}", "fn(&mut World, f32) -> bool"),
+            ("fn f<'a>(w: &'a mut [Vec<u8>]) -> Option<&'a u8> {}", "fn(&'a mut [Vec<u8>]) -> Option<&'a u8>"),
+            ("unsafe extern \"C\" fn f(p: *const u8) {}", "unsafe extern \"C\" fn(*const u8)"),
+            ("fn f(g: &dyn Fn(u32) -> u64, x: [f32; 4]) {}", "fn(&dyn Fn(u32) -> u64, [f32; 4])"),
             (
                 "async fn f(m: std::collections::HashMap<String, (u8, u16)>) {}",
                 "async fn(std::collections::HashMap<String, (u8, u16)>)",
             ),
-            (
-                "fn f(b: Box<dyn Send + Sync>) {}",
-                "fn(Box<dyn Send + Sync>)",
-            ),
+            ("fn f(b: Box<dyn Send + Sync>) {}", "fn(Box<dyn Send + Sync>)"),
         ];
         for (source, expected) in cases {
             assert_eq!(described(source), expected);
@@ -352,24 +323,10 @@ mod tests {
 
     #[test]
     fn types_are_found_behind_references_and_in_generics_once_each() {
-        let function: syn::ItemFn = syn::parse_str(
-            "fn f(w: &mut World, v: Vec<Ball<'_>>, p: (World, &Path)) -> Option<u8> {}",
-        )
-        .expect("a function");
-        let names: Vec<String> = mentioned(&function.sig, None)
-            .into_iter()
-            .map(|m| m.name)
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "World",
-                "Vec<Ball<'static>>",
-                "Ball<'static>",
-                "Path",
-                "Option<u8>",
-                "u8"
-            ]
-        );
+        let function: syn::ItemFn =
+            syn::parse_str("fn f(w: &mut World, v: Vec<Ball<'_>>, p: (World, &Path)) -> Option<u8> {}")
+                .expect("a function");
+        let names: Vec<String> = mentioned(&function.sig, None).into_iter().map(|m| m.name).collect();
+        assert_eq!(names, ["World", "Vec<Ball<'static>>", "Ball<'static>", "Path", "Option<u8>", "u8"]);
     }
 }

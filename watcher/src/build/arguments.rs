@@ -78,7 +78,8 @@ impl Place {
                 format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
             }
         };
-        (folder.join(file), self.directory.join("lib").join(format!("{stem}.{form:?}.d")))
+        let dep_info = folder.join(format!("{stem}.d"));
+        (folder.join(file), dep_info)
     }
 
     /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
@@ -103,7 +104,6 @@ pub(crate) fn command(
 ) -> Command {
     let unit = &program.units[id];
     let (folder, suffix) = place.names(unit, form, generation);
-    let (_, dep_info) = place.output(unit, form, generation);
     let mut command = Command::new(&compiler.path);
     command.current_dir(&unit.captured.directory);
     for argument in kept(unit, form) {
@@ -120,7 +120,8 @@ pub(crate) fn command(
     };
     command.arg("--out-dir").arg(&folder);
     command.arg("-C").arg(format!("extra-filename={suffix}"));
-    command.arg(format!("--emit=dep-info={},link", dep_info.display()));
+    // Both beside each other: a path in here would be taken apart at its commas.
+    command.arg("--emit=dep-info,link");
     command.arg("--error-format=json");
     command.arg(if place.colour { "--json=diagnostic-rendered-ansi" } else { "--json=artifacts" });
     if unit.codegen("debuginfo").is_none_or(|level| level == "0" || level == "none") {
@@ -206,7 +207,10 @@ fn define_all(command: &mut Command, form: Form) {
 /// Where the loader finds the shared libraries, whoever starts the program.
 pub(crate) fn run_path(command: &mut Command, folder: &Path) {
     if cfg!(unix) {
-        command.arg("-C").arg(format!("link-arg=-Wl,-rpath,{}", folder.display()));
+        // Not `-Wl,-rpath,FOLDER`, which is taken apart at the folder's own commas.
+        for word in ["-Xlinker", "-rpath", "-Xlinker", &folder.display().to_string()] {
+            command.arg("-C").arg(format!("link-arg={word}"));
+        }
     }
 }
 

@@ -93,8 +93,7 @@ pub(crate) fn compile(
     place: &Place,
     cancel: &Cancel,
 ) -> Report {
-    let mut report =
-        Report { outcome: Outcome::Built, artifacts: Vec::new(), sources: BTreeMap::new(), warnings: 0 };
+    let mut report = Report { outcome: Outcome::Built, artifacts: Vec::new(), sources: BTreeMap::new(), warnings: 0 };
     let limit = std::thread::available_parallelism().map_or(2, usize::from);
     let mut waiting: Vec<Job> = jobs.to_vec();
     let mut unfinished: BTreeSet<Job> = jobs.iter().copied().collect();

@@ -134,7 +134,8 @@ fn build(
     for argument in host.arguments.iter().filter(|argument| argument.flag == "-C") {
         let value = argument.value.as_deref().unwrap_or("");
         let option = value.split('=').next().unwrap_or("");
-        if ["linker", "link-arg", "link-args", "target-cpu", "target-feature", "link-self-contained"].contains(&option) {
+        if ["linker", "link-arg", "link-args", "target-cpu", "target-feature", "link-self-contained"].contains(&option)
+        {
             command.args(["-C", value]);
         }
     }
