@@ -61,6 +61,7 @@ impl Session {
     pub fn attached(&mut self) -> u32 {
         self.event("attached", |event| match event {
             Event::Attached { pid } => Some(*pid),
+            Event::BuildFailed { rendered, .. } => panic!("the program does not build: {rendered}"),
             _ => None,
         })
     }

@@ -1,7 +1,9 @@
 //! Real edits through the real command. The modules are the table of contents.
 
+mod attribute;
 mod edits;
 mod options;
 mod refusals;
+mod repository;
 mod saves;
 mod sessions;

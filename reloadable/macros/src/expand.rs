@@ -4,7 +4,9 @@
 //! the function's own body. In an image the item stays as it is, so that code within the image calls it directly, and
 //! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
 
-use crate::signature::{StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments};
+use crate::signature::{
+    Owner, StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments,
+};
 use pitstop_contract::descriptor::{
     Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, fact, linkage,
 };
@@ -76,7 +78,7 @@ pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
                 &name,
                 is_public(&item.vis),
                 &item.sig,
-                None,
+                &Owner::default(),
                 Some(&quote!(__PITSTOP_SLOT)),
                 &quote!(__pitstop_body),
             );
@@ -97,7 +99,8 @@ pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
             let (plain, arguments) = with_plain_arguments(&item.sig);
             let original = &item.sig.ident;
             let wrapper = border(&plain, "__pitstop_export", &name, &quote!(#original), &arguments);
-            let register = register(&name, is_public(&item.vis), &item.sig, None, None, &quote!(__pitstop_export));
+            let register =
+                register(&name, is_public(&item.vis), &item.sig, &Owner::default(), None, &quote!(__pitstop_export));
             quote! {
                 #once
                 #item
@@ -273,7 +276,8 @@ impl Method<'_> {
 
     fn register(&self, static_ty: &Type, name: &str, slot: Option<&TokenStream>, body: &TokenStream) -> TokenStream {
         let public = self.item.trait_.is_some() || is_public(&self.method.vis);
-        register(name, public, &self.method.sig, Some(static_ty), slot, body)
+        let owner = Owner { ty: Some(static_ty), associated: self.associated };
+        register(name, public, &self.method.sig, &owner, slot, body)
     }
 }
 
@@ -424,16 +428,16 @@ fn register(
     name: &str,
     public: bool,
     signature: &Signature,
-    self_ty: Option<&Type>,
+    owner: &Owner<'_>,
     slot: Option<&TokenStream>,
     body: &TokenStream,
 ) -> TokenStream {
     let rt = runtime();
     let pointer = pointer(signature);
-    let mentioned = mentioned(signature, self_ty);
+    let mentioned = mentioned(signature, owner);
     let fact = SlotFact {
         name: name.to_owned(),
-        signature: describe(signature, self_ty),
+        signature: describe(signature, owner.ty),
         public,
         types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     };

@@ -87,38 +87,48 @@ pub(crate) struct Mentioned {
     pub(crate) ty: Type,
 }
 
+/// The `impl` block that a function is in; empty for a free function.
+#[derive(Default)]
+pub(crate) struct Owner<'a> {
+    /// The block's type, with `'static` for its lifetimes.
+    pub(crate) ty: Option<&'a Type>,
+    /// What `Self::Name` stands for, see [`replace_self`].
+    pub(crate) associated: &'a [(String, TokenStream)],
+}
+
 /// The types that the signature passes or points to, references peeled, each once.
-pub(crate) fn mentioned(signature: &Signature, self_ty: Option<&Type>) -> Vec<Mentioned> {
+pub(crate) fn mentioned(signature: &Signature, owner: &Owner<'_>) -> Vec<Mentioned> {
     let mut found = Vec::new();
     for argument in &signature.inputs {
         match argument {
-            FnArg::Typed(typed) => collect(&typed.ty, self_ty, &mut found),
+            FnArg::Typed(typed) => collect(&typed.ty, owner, &mut found),
             FnArg::Receiver(_) => {
-                if let Some(ty) = self_ty {
-                    collect(ty, self_ty, &mut found);
+                if let Some(ty) = owner.ty {
+                    collect(ty, owner, &mut found);
                 }
             }
         }
     }
     if let ReturnType::Type(_, ty) = &signature.output {
-        collect(ty, self_ty, &mut found);
+        collect(ty, owner, &mut found);
     }
     found
 }
 
-fn collect(ty: &Type, self_ty: Option<&Type>, found: &mut Vec<Mentioned>) {
+fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
     match ty {
-        Type::Reference(inner) => collect(&inner.elem, self_ty, found),
-        Type::Ptr(inner) => collect(&inner.elem, self_ty, found),
-        Type::Slice(inner) => collect(&inner.elem, self_ty, found),
-        Type::Paren(inner) => collect(&inner.elem, self_ty, found),
-        Type::Group(inner) => collect(&inner.elem, self_ty, found),
-        Type::Array(inner) => collect(&inner.elem, self_ty, found),
-        Type::Tuple(inner) => inner.elems.iter().for_each(|ty| collect(ty, self_ty, found)),
+        Type::Reference(inner) => collect(&inner.elem, owner, found),
+        Type::Ptr(inner) => collect(&inner.elem, owner, found),
+        Type::Slice(inner) => collect(&inner.elem, owner, found),
+        Type::Paren(inner) => collect(&inner.elem, owner, found),
+        Type::Group(inner) => collect(&inner.elem, owner, found),
+        Type::Array(inner) => collect(&inner.elem, owner, found),
+        Type::Tuple(inner) => inner.elems.iter().for_each(|ty| collect(ty, owner, found)),
         Type::Path(path) => {
             let mut constant = Type::Path(path.clone());
-            if let Some(concrete) = self_ty {
-                let tokens = replace_self(constant.to_token_stream(), &concrete.to_token_stream(), &[]);
+            if let Some(concrete) = owner.ty {
+                let concrete = concrete.to_token_stream();
+                let tokens = replace_self(constant.to_token_stream(), &concrete, owner.associated);
                 let Ok(replaced) = syn::parse2(tokens) else {
                     return;
                 };
@@ -134,7 +144,7 @@ fn collect(ty: &Type, self_ty: Option<&Type>, found: &mut Vec<Mentioned>) {
                 if let syn::PathArguments::AngleBracketed(arguments) = &segment.arguments {
                     for argument in &arguments.args {
                         if let syn::GenericArgument::Type(ty) = argument {
-                            collect(ty, self_ty, found);
+                            collect(ty, owner, found);
                         }
                     }
                 }
@@ -326,7 +336,7 @@ mod tests {
         let function: syn::ItemFn =
             syn::parse_str("fn f(w: &mut World, v: Vec<Ball<'_>>, p: (World, &Path)) -> Option<u8> {}")
                 .expect("a function");
-        let names: Vec<String> = mentioned(&function.sig, None).into_iter().map(|m| m.name).collect();
+        let names: Vec<String> = mentioned(&function.sig, &Owner::default()).into_iter().map(|m| m.name).collect();
         assert_eq!(names, ["World", "Vec<Ball<'static>>", "Ball<'static>", "Path", "Option<u8>", "u8"]);
     }
 }

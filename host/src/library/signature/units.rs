@@ -1,0 +1,329 @@
+//! The units of debug info and their entries: where they are, and what their attributes refer to.
+
+use super::Language;
+use gimli::constants as dw;
+use gimli::{
+    Abbreviations, AttributeSpecification, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo,
+    DebugLineStr, DebugRanges, DebugRngLists, DebugRngListsBase, DebugStr, DebugStrOffsets, DebugStrOffsetsBase,
+    EndianSlice, EntriesRaw, RangeLists, RangeListsOffset, Reader as _, RunTimeEndian, SectionId, UnitHeader,
+    UnitOffset, UnitType,
+};
+use object::{CompressionFormat, Object, ObjectSection};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+pub(super) type Bytes<'a> = EndianSlice<'a, RunTimeEndian>;
+type Header<'a> = UnitHeader<Bytes<'a>>;
+pub(super) type Entry<'a> = gimli::DebuggingInformationEntry<Bytes<'a>>;
+type Value<'a> = AttributeValue<Bytes<'a>>;
+
+/// How long a type's name may be, in bytes.
+const NAME: usize = 16 * 1024;
+
+/// The parts of the file that hold debug info. Absent ones are empty.
+pub(super) struct Sections<'a> {
+    info: DebugInfo<Bytes<'a>>,
+    abbreviations: DebugAbbrev<Bytes<'a>>,
+    strings: DebugStr<Bytes<'a>>,
+    line_strings: DebugLineStr<Bytes<'a>>,
+    string_offsets: DebugStrOffsets<Bytes<'a>>,
+    addresses: DebugAddr<Bytes<'a>>,
+    range_lists: RangeLists<Bytes<'a>>,
+    /// The newer of the two range lists, as it is.
+    range_list_bytes: Bytes<'a>,
+}
+
+impl<'a> Sections<'a> {
+    /// `None`: there is no debug info, or a compressed one.
+    pub(super) fn of(file: &object::File<'a>) -> Result<Option<Self>, String> {
+        let mut compressed = false;
+        let mut load = |id: SectionId| {
+            let bytes = section(file, id)?;
+            compressed |= bytes.is_none();
+            Ok::<_, String>(bytes.unwrap_or_else(|| Bytes::new(&[], RunTimeEndian::Little)))
+        };
+        let info = load(SectionId::DebugInfo)?;
+        let range_list_bytes = load(SectionId::DebugRngLists)?;
+        let sections = Self {
+            info: info.into(),
+            abbreviations: load(SectionId::DebugAbbrev)?.into(),
+            strings: load(SectionId::DebugStr)?.into(),
+            line_strings: load(SectionId::DebugLineStr)?.into(),
+            string_offsets: load(SectionId::DebugStrOffsets)?.into(),
+            addresses: load(SectionId::DebugAddr)?.into(),
+            range_lists: RangeLists::new(
+                DebugRanges::from(load(SectionId::DebugRanges)?),
+                DebugRngLists::from(range_list_bytes),
+            ),
+            range_list_bytes,
+        };
+        Ok((!compressed && !info.is_empty()).then_some(sections))
+    }
+}
+
+/// A section's bytes: empty when there is none, `None` when they are compressed.
+fn section<'a>(file: &object::File<'a>, id: SectionId) -> Result<Option<Bytes<'a>>, String> {
+    let endian = if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
+    let Some(section) = file.section_by_name(id.name()) else { return Ok(Some(Bytes::new(&[], endian))) };
+    let damaged = |error: object::Error| format!("the library's section {} cannot be read: {error}", id.name());
+    if section.compressed_file_range().map_err(damaged)?.format != CompressionFormat::None {
+        return Ok(None);
+    }
+    Ok(Some(Bytes::new(section.data().map_err(damaged)?, endian)))
+}
+
+/// One compilation unit. `gimli::Unit` would read its table of lines as well, which takes longer than all the rest.
+pub(super) struct Unit<'a> {
+    header: Header<'a>,
+    abbreviations: Rc<Abbreviations>,
+    pub(super) root: Entry<'a>,
+    pub(super) language: Language,
+    strings: DebugStrOffsetsBase<usize>,
+    addresses: DebugAddrBase<usize>,
+    range_lists: DebugRngListsBase<usize>,
+}
+
+impl<'a> Unit<'a> {
+    fn new(header: Header<'a>, abbreviations: Rc<Abbreviations>) -> gimli::Result<Self> {
+        let root = header.entry(&abbreviations, header.root_offset())?;
+        let mut unit = Self {
+            language: language(&root),
+            strings: DebugStrOffsetsBase(0),
+            addresses: DebugAddrBase(0),
+            range_lists: DebugRngListsBase(0),
+            header,
+            abbreviations,
+            root,
+        };
+        for attribute in unit.root.attrs() {
+            match attribute.value() {
+                AttributeValue::DebugStrOffsetsBase(base) => unit.strings = base,
+                AttributeValue::DebugAddrBase(base) => unit.addresses = base,
+                AttributeValue::DebugRngListsBase(base) => unit.range_lists = base,
+                _ => {}
+            }
+        }
+        Ok(unit)
+    }
+
+    /// Whether functions are defined in it, rather than types for others.
+    pub(super) fn holds_code(&self) -> bool {
+        matches!(self.header.type_(), UnitType::Compilation) && self.root.tag() == dw::DW_TAG_compile_unit
+    }
+
+    pub(super) fn entry(&self, offset: UnitOffset) -> Option<Entry<'a>> {
+        self.header.entry(&self.abbreviations, offset).ok()
+    }
+
+    /// All entries from the given one on, or from the root.
+    pub(super) fn entries(&self, from: Option<UnitOffset>) -> gimli::Result<EntriesRaw<'_, Bytes<'a>>> {
+        self.header.entries_raw(&self.abbreviations, from)
+    }
+}
+
+fn language(root: &Entry<'_>) -> Language {
+    /// Not yet among gimli's.
+    const C23: dw::DwLang = dw::DwLang(0x3e);
+    /// Before Rust had a number of its own.
+    const OLD_RUST: dw::DwLang = dw::DwLang(0x9000);
+    match root.attr_value(dw::DW_AT_language) {
+        Some(AttributeValue::Language(dw::DW_LANG_Rust | OLD_RUST)) => Language::Rust,
+        Some(AttributeValue::Language(
+            dw::DW_LANG_C | dw::DW_LANG_C89 | dw::DW_LANG_C99 | dw::DW_LANG_C11 | dw::DW_LANG_C17 | C23,
+        )) => Language::C,
+        _ => Language::Other,
+    }
+}
+
+/// An entry, by its place.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    pub(super) unit: Rc<Unit<'a>>,
+    pub(super) offset: UnitOffset,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn entry(&self) -> Option<Entry<'a>> {
+        self.unit.entry(self.offset)
+    }
+}
+
+/// What an entry says of its type.
+#[derive(Clone)]
+pub(super) enum TypeOf<'a> {
+    /// C's `void`, and Rust's `()` as a result.
+    Nothing,
+    At(Place<'a>),
+    /// It is in another file, or nowhere.
+    Lost,
+}
+
+pub(super) struct Reader<'a> {
+    sections: Sections<'a>,
+    pub(super) headers: Vec<Header<'a>>,
+    /// Units that other units refer to, by their index.
+    referred: HashMap<usize, Rc<Unit<'a>>>,
+    /// The abbreviations read last, and where they are. Units that were linked as one share theirs.
+    abbreviations: Option<(usize, Rc<Abbreviations>)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn of(sections: Sections<'a>) -> gimli::Result<Self> {
+        let mut headers = Vec::new();
+        let mut units = sections.info.units();
+        while let Some(header) = units.next()? {
+            headers.push(header);
+        }
+        Ok(Self { sections, headers, referred: HashMap::new(), abbreviations: None })
+    }
+
+    pub(super) fn unit(&mut self, index: usize) -> gimli::Result<Option<Unit<'a>>> {
+        let Some(&header) = self.headers.get(index) else { return Ok(None) };
+        let offset = header.debug_abbrev_offset().0;
+        let abbreviations = match &self.abbreviations {
+            Some((read, abbreviations)) if *read == offset => Rc::clone(abbreviations),
+            _ => Rc::new(header.abbreviations(&self.sections.abbreviations)?),
+        };
+        self.abbreviations = Some((offset, Rc::clone(&abbreviations)));
+        Unit::new(header, abbreviations).map(Some)
+    }
+
+    /// Whether the unit's code may include the address. A unit that does not say where its code is may.
+    pub(super) fn may_hold(&self, unit: &Unit<'a>, address: u64) -> bool {
+        let low = unit.root.attr_value(dw::DW_AT_low_pc).and_then(|value| self.address(unit, value));
+        if let Some(ranges) = unit.root.attr_value(dw::DW_AT_ranges) {
+            return self.in_ranges(unit, ranges, low.unwrap_or(0), address).unwrap_or(true);
+        }
+        let end = match unit.root.attr_value(dw::DW_AT_high_pc) {
+            Some(AttributeValue::Udata(size)) => low.and_then(|low| low.checked_add(size)),
+            Some(value) => self.address(unit, value),
+            None => None,
+        };
+        match (low, end) {
+            (Some(low), Some(end)) => (low..end).contains(&address),
+            _ => true,
+        }
+    }
+
+    fn in_ranges(&self, unit: &Unit<'a>, value: Value<'a>, base: u64, address: u64) -> Option<bool> {
+        let offset = match value {
+            AttributeValue::RangeListsRef(offset) => offset.0,
+            AttributeValue::DebugRngListsIndex(index) => self.range_list(unit, index.0)?,
+            _ => return None,
+        };
+        let lists = &self.sections.range_lists;
+        let encoding = unit.header.encoding();
+        let addresses = &self.sections.addresses;
+        let mut ranges = lists.ranges(RangeListsOffset(offset), encoding, base, addresses, unit.addresses).ok()?;
+        while let Some(range) = ranges.next().ok()? {
+            if (range.begin..range.end).contains(&address) {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
+    /// Where the unit's range list of that index is. gimli's own way to tell adds without a look at the sum.
+    fn range_list(&self, unit: &Unit<'a>, index: usize) -> Option<usize> {
+        let format = unit.header.format();
+        let mut bytes = self.sections.range_list_bytes;
+        bytes.skip(unit.range_lists.0).ok()?;
+        bytes.skip(index.checked_mul(usize::from(format.word_size()))?).ok()?;
+        unit.range_lists.0.checked_add(bytes.read_offset(format).ok()?)
+    }
+
+    fn address(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<u64> {
+        match value {
+            AttributeValue::Addr(address) => Some(address),
+            AttributeValue::DebugAddrIndex(index) => {
+                self.sections.addresses.get_address(unit.header.address_size(), unit.addresses, index).ok()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn string(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<Bytes<'a>> {
+        match value {
+            AttributeValue::String(string) => Some(string),
+            AttributeValue::DebugStrRef(offset) => self.sections.strings.get_str(offset).ok(),
+            AttributeValue::DebugLineStrRef(offset) => self.sections.line_strings.get_str(offset).ok(),
+            AttributeValue::DebugStrOffsetsIndex(index) => {
+                let offsets = &self.sections.string_offsets;
+                let offset = offsets.get_str_offset(unit.header.format(), unit.strings, index).ok()?;
+                self.sections.strings.get_str(offset).ok()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Option<String> {
+        let name = self.string(unit, entry.attr_value(dw::DW_AT_name)?)?;
+        (name.len() <= NAME).then(|| String::from_utf8_lossy(name.slice()).into_owned())
+    }
+
+    /// The entry that an attribute refers to, in its own unit or in another.
+    pub(super) fn follow(&mut self, unit: &Rc<Unit<'a>>, value: Value<'a>) -> Option<Place<'a>> {
+        match value {
+            AttributeValue::UnitRef(offset) => Some(Place { unit: Rc::clone(unit), offset }),
+            AttributeValue::DebugInfoRef(offset) => {
+                let after = self.headers.partition_point(|header| header.offset().0 <= offset.0);
+                let index = after.checked_sub(1)?;
+                let offset = offset.to_unit_offset(self.headers.get(index)?)?;
+                Some(Place { unit: self.referred(index)?, offset })
+            }
+            _ => None,
+        }
+    }
+
+    fn referred(&mut self, index: usize) -> Option<Rc<Unit<'a>>> {
+        if let Some(unit) = self.referred.get(&index) {
+            return Some(Rc::clone(unit));
+        }
+        let unit = Rc::new(self.unit(index).ok()??);
+        self.referred.insert(index, Rc::clone(&unit));
+        Some(unit)
+    }
+
+    pub(super) fn type_of(&mut self, unit: &Rc<Unit<'a>>, entry: &Entry<'a>) -> TypeOf<'a> {
+        match entry.attr_value(dw::DW_AT_type) {
+            None => TypeOf::Nothing,
+            Some(value) => self.follow(unit, value).map_or(TypeOf::Lost, TypeOf::At),
+        }
+    }
+}
+
+/// Passes over an entry's attributes. gimli adds up lengths that it reads without a look at the sum, so that no read
+/// length may have another after it.
+pub(super) fn skip(
+    entries: &mut EntriesRaw<'_, Bytes<'_>>,
+    attributes: &[AttributeSpecification],
+) -> gimli::Result<()> {
+    let of_read_length = |attribute: &AttributeSpecification| {
+        matches!(attribute.form(), dw::DW_FORM_block | dw::DW_FORM_block4 | dw::DW_FORM_exprloc | dw::DW_FORM_indirect)
+    };
+    attributes.split_inclusive(of_read_length).try_for_each(|attributes| entries.skip_attributes(attributes))
+}
+
+/// The children of an entry that are asked for, as far as they can be read.
+pub(super) fn children(place: &Place<'_>, mut wanted: impl FnMut(dw::DwTag) -> bool) -> Vec<UnitOffset> {
+    let mut found = Vec::new();
+    let Ok(mut entries) = place.unit.entries(Some(place.offset)) else { return found };
+    let mut first = true;
+    while first || entries.next_depth() > 0 {
+        let (offset, depth) = (entries.next_offset(), entries.next_depth());
+        let Ok(abbreviation) = entries.read_abbreviation() else { break };
+        let Some(abbreviation) = abbreviation else { continue };
+        if skip(&mut entries, abbreviation.attributes()).is_err() {
+            break;
+        }
+        if !first && depth == 1 && wanted(abbreviation.tag()) {
+            found.push(offset);
+        }
+        first = false;
+    }
+    found
+}
+
+pub(super) fn flag(entry: &Entry<'_>, name: dw::DwAt) -> bool {
+    entry.attr_value(name) == Some(AttributeValue::Flag(true))
+}

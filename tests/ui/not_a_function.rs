@@ -1,0 +1,21 @@
+use pitstop_reloadable::reloadable;
+
+#[reloadable]
+pub struct World;
+
+#[reloadable]
+pub trait Rules {}
+
+#[reloadable]
+mod rules {}
+
+#[reloadable]
+static ANSWER: u32 = 42;
+
+#[reloadable]
+impl World {}
+
+#[reloadable(now)]
+pub fn update() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use pitstop_reloadable::reloadable;
+
+#[reloadable]
+pub unsafe extern "C" fn log(format: *const u8, ...) {}
+
+fn main() {}
