@@ -142,6 +142,14 @@ impl Session {
         })
     }
 
+    /// What the program has printed so far.
+    pub fn printed(&self) -> impl Iterator<Item = &str> {
+        self.seen.iter().filter_map(|line| match line {
+            Line::Printed(line) | Line::NoEvent(line) => Some(line.as_str()),
+            Line::Event(_) => None,
+        })
+    }
+
     /// How many events so far `pick` accepts.
     #[must_use]
     pub fn count(&self, pick: impl Fn(&Event) -> bool) -> usize {
