@@ -3,7 +3,9 @@
 mod attribute;
 mod edits;
 mod options;
+mod programs;
 mod refusals;
 mod repository;
 mod saves;
 mod sessions;
+mod threads;

@@ -480,8 +480,10 @@ impl Loop<'_> {
         }
         let Some(building) = self.building.take() else { return Ok(()) };
         let finished = Instant::now();
-        let uncertain = self.sources.learn(report.sources, building.started_at);
-        self.watch_workspace()?;
+        if building.purpose == Purpose::Start {
+            // Before anybody is told that the session is ready for edits.
+            self.learn(report.sources.clone(), building.started_at)?;
+        }
         match report.outcome {
             Outcome::Cancelled => {}
             Outcome::Failed { crate_name, errors, rendered } => {
@@ -506,6 +508,13 @@ impl Loop<'_> {
                 }
             }
         }
+        if building.purpose == Purpose::Start { Ok(()) } else { self.learn(report.sources, building.started_at) }
+    }
+
+    /// Takes in what compilers read, watches where it lies, and looks again at what changed meanwhile.
+    fn learn(&mut self, sources: BTreeMap<Job, Vec<PathBuf>>, started: SystemTime) -> Result<(), Fatal> {
+        let uncertain = self.sources.learn(sources, started);
+        self.watch_workspace()?;
         if !uncertain.is_empty() {
             let edit = Edit { paths: uncertain, at_us: now_us(), at: Instant::now(), settled: true };
             let _ = self.sender.send(Message::Edited(edit));
