@@ -105,7 +105,8 @@ pub(crate) fn start(host: &'static Host, session: Session, messages: Receiver<Me
 struct Inbox {
     host: &'static Host,
     session: Session,
-    services: &'static Services,
+    /// Made for the first image: by then the host has set its logger.
+    services: Option<&'static Services>,
     /// By crate, the newest image looked at, loaded or refused.
     seen: HashMap<String, Generation>,
     target: Target,
@@ -118,7 +119,7 @@ impl Inbox {
         Self {
             host,
             session,
-            services: services(host),
+            services: None,
             seen: HashMap::new(),
             target: Target::new(),
             last_manifest: Vec::new(),
@@ -231,8 +232,9 @@ impl Inbox {
             return Vec::new();
         }
         let mut loaded = Vec::new();
+        let services = *self.services.get_or_insert_with(|| services(self.host));
         for (crate_name, generation, image) in verified {
-            match load(image, self.services) {
+            match load(image, services) {
                 Ok(image) => loaded.push(Arc::new(image)),
                 Err(reasons) => {
                     self.report(Event::Rejected { crate_name, generation, reasons });
@@ -359,10 +361,27 @@ fn services(host: &'static Host) -> &'static Services {
         dealloc: std::alloc::dealloc,
         panicked,
         raise,
-        logger: log::logger(),
+        logger: &HostLogger,
         max_level: log::max_level() as usize,
         shared_std,
     }))
+}
+
+/// Whatever logger the host has at the time.
+struct HostLogger;
+
+impl log::Log for HostLogger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        log::logger().enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        log::logger().log(record);
+    }
+
+    fn flush(&self) {
+        log::logger().flush();
+    }
 }
 
 fn panicked(function: &str, message: &str) {
