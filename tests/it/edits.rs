@@ -304,3 +304,32 @@ fn a_broken_manifest_is_reported_and_its_repair_goes_on() {
     session.goes_live("logic");
     session.prints("answer 43");
 }
+
+#[test]
+fn a_new_dependency_from_the_registry_is_linked_into_the_image() {
+    let project = Project::new("basic");
+    let mut session = project.live(&[]);
+    let manifest = project.read("logic/Cargo.toml");
+    project.write("logic/Cargo.toml", &format!("{manifest}fastrand = \"2\"\n"));
+    session.goes_live("logic");
+    project.edit(LOGIC, "world.score = score();", "world.score = fastrand::Rng::with_seed(7).u32(3..4);");
+    session.goes_live("logic");
+    session.prints("score 3");
+}
+
+#[test]
+fn another_version_of_a_linked_dependency_asks_for_a_restart() {
+    let project = Project::new("basic");
+    let manifest = project.read("logic/Cargo.toml");
+    project.write("logic/Cargo.toml", &format!("{manifest}fastrand = \"=2.0.0\"\n"));
+    project.edit(LOGIC, "world.score = score();", "world.score = fastrand::Rng::with_seed(7).u32(3..4);");
+    let mut session = project.live(&[]);
+    session.prints("score 3");
+    project.edit("logic/Cargo.toml", "=2.0.0", "=2.0.1");
+    let reasons = session.rejected();
+    assert_eq!(reasons[0].rule, Rule::Dependencies, "{reasons:?}");
+    project.edit("logic/Cargo.toml", "=2.0.1", "=2.0.0");
+    project.edit(LOGIC, "u32(3..4)", "u32(4..5)");
+    session.goes_live("logic");
+    session.prints("score 4");
+}

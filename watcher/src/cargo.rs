@@ -45,10 +45,13 @@ pub(crate) struct Workspace {
 }
 
 /// What one run of cargo found out.
+#[derive(Default)]
 pub(crate) struct Capture {
     pub(crate) units: Vec<Unit>,
-    /// Packages outside of the workspace that bundle native code.
-    pub(crate) native: BTreeSet<PackageId>,
+    /// Packages that bundle native code, and their static libraries, each as `static=name`.
+    pub(crate) native: BTreeMap<PackageId, Vec<String>>,
+    /// The dynamic libraries that packages name.
+    pub(crate) native_dynamic: BTreeSet<String>,
     /// Folders of native libraries.
     pub(crate) native_paths: Vec<String>,
     /// The libraries of each package outside of the captured ones, by file.
@@ -255,8 +258,7 @@ impl Workspace {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         own_group(&mut command);
         let mut child = command.spawn().map_err(|error| Fatal::workspace(format!("cannot start cargo: {error}")))?;
-        let mut capture =
-            Capture { units: Vec::new(), native: BTreeSet::new(), native_paths: Vec::new(), libraries: HashMap::new() };
+        let mut capture = Capture::default();
         if let Some(stdout) = child.stdout.take() {
             for message in Message::parse_stream(BufReader::new(stdout)).flatten() {
                 capture.note(message);
@@ -275,8 +277,17 @@ impl Capture {
     fn note(&mut self, message: Message) {
         match message {
             Message::BuildScriptExecuted(script) => {
-                if script.linked_libs.iter().any(|library| library.as_str().starts_with("static")) {
-                    self.native.insert(script.package_id);
+                for library in script.linked_libs.iter().map(|library| library.as_str()) {
+                    match library.split_once('=') {
+                        Some((kind, _)) if kind.starts_with("static") => {
+                            self.native.entry(script.package_id.clone()).or_default().push(library.to_owned());
+                        }
+                        Some((kind, name)) if kind.starts_with("dylib") => {
+                            drop(self.native_dynamic.insert(name.to_owned()))
+                        }
+                        Some(_) => {}
+                        None => drop(self.native_dynamic.insert(library.to_owned())),
+                    }
                 }
                 self.native_paths.extend(script.linked_paths.iter().map(ToString::to_string));
             }

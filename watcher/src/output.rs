@@ -2,6 +2,7 @@
 
 use crate::process::terminal_is_taken;
 use pitstop_contract::event::Event;
+use pitstop_contract::{Reason, Rule};
 use std::io::{IsTerminal, Write};
 
 /// Where events go.
@@ -63,6 +64,13 @@ const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
 const BLUE: &str = "\x1b[1;34m";
 
+/// A reason, in lines that begin under the label's text.
+fn finding(reason: &Reason) -> String {
+    let Reason { rule, subject, expected, found, advice } = reason;
+    let pad = " ".repeat(13);
+    format!("\n{pad}{subject} ({rule})\n{pad}  expected {expected}\n{pad}  found    {found}\n{pad}  {advice}")
+}
+
 fn label(colour: &str, word: &str) -> String {
     format!("{colour}{word:>12}\x1b[0m ")
 }
@@ -97,15 +105,14 @@ fn describe(event: &Event) -> Option<String> {
             let head = label(RED, "Not built");
             format!("{}\n{head}{crate_name}: {errors} error{plural}; the program goes on as it is", rendered.trim_end())
         }
+        Event::Rejected { reasons, .. } if reasons.iter().all(|reason| reason.rule == Rule::HostCode) => {
+            let files: Vec<&str> = reasons.iter().map(|reason| reason.subject.as_str()).collect();
+            format!("{}to see {}: it is linked into the running program", label(YELLOW, "Restart"), files.join(", "))
+        }
         Event::Rejected { crate_name, generation, reasons } => {
-            let mut text =
-                format!("{}{crate_name} #{generation}; the program goes on as it is", label(YELLOW, "Refused"));
-            for reason in reasons {
-                text.push_str(&format!(
-                    "\n{:>13}{} ({})\n{:>15}expected {}\n{:>15}found    {}\n{:>15}{}",
-                    "", reason.subject, reason.rule, "", reason.expected, "", reason.found, "", reason.advice
-                ));
-            }
+            let head = label(YELLOW, "Refused");
+            let mut text = format!("{head}{crate_name} #{generation}; the program goes on as it is");
+            reasons.iter().for_each(|reason| text.push_str(&finding(reason)));
             text
         }
         Event::Waiting { generation, threads, gave_up } => {
@@ -130,7 +137,8 @@ fn describe(event: &Event) -> Option<String> {
             format!("{}{function} of #{generation}: {message}", label(RED, "Panicked"))
         }
         Event::Exited { code, signal } => match (code, signal) {
-            (Some(0), _) => return None,
+            // Ctrl-C and its like: whoever sent it knows.
+            (Some(0), _) | (None, Some(2 | 15)) => return None,
             (Some(code), _) => format!("{}with code {code}", label(BLUE, "Exited")),
             (None, Some(signal)) => format!("{}by signal {signal}", label(RED, "Ended")),
             (None, None) => return None,
@@ -138,4 +146,50 @@ fn describe(event: &Event) -> Option<String> {
         Event::Notice { message } => format!("{}{message}", label(YELLOW, "Note")),
     };
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pitstop_contract::Generation;
+
+    /// What a person reads, without colours.
+    fn shown(event: &Event) -> String {
+        let text = describe(event).unwrap_or_default();
+        [GREEN, RED, YELLOW, BLUE, "\x1b[0m"].iter().fold(text, |text, colour| text.replace(colour, ""))
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_expected_what_was_found_and_what_to_do() {
+        let reason =
+            Reason::new(Rule::Signature, "logic::tick", "`fn(u32)`", "`fn(u64)`", "undo the change, or restart");
+        let event = Event::Rejected { crate_name: "logic".into(), generation: Generation(3), reasons: vec![reason] };
+        let expected = [
+            "     Refused logic #3; the program goes on as it is",
+            "             logic::tick (signature)",
+            "               expected `fn(u32)`",
+            "               found    `fn(u64)`",
+            "               undo the change, or restart",
+        ];
+        assert_eq!(shown(&event), expected.join("\n"));
+    }
+
+    #[test]
+    fn an_edit_of_host_code_is_one_line() {
+        let reason = Reason::new(Rule::HostCode, "src/main.rs", "a", "b", "c");
+        let event = Event::Rejected { crate_name: "game".into(), generation: Generation(0), reasons: vec![reason] };
+        assert_eq!(shown(&event), "     Restart to see src/main.rs: it is linked into the running program");
+    }
+
+    #[test]
+    fn a_failed_build_ends_in_what_it_means_for_the_program() {
+        let event = Event::BuildFailed {
+            generation: Generation(1),
+            crate_name: "logic".into(),
+            errors: 2,
+            rendered: "error: a\nerror: b\n".into(),
+        };
+        let expected = "error: a\nerror: b\n   Not built logic: 2 errors; the program goes on as it is";
+        assert_eq!(shown(&event), expected);
+    }
 }

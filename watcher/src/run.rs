@@ -1,6 +1,6 @@
 //! The session: one loop that takes in edits, builds and the program's words, and decides what is next.
 
-use crate::build::{Cancel, Linkage, Outcome, Place, Report, choose, compile, share};
+use crate::build::{Cancel, Linkage, Outcome, Place, Report, choose, compile, share, share_native};
 use crate::cargo::{self, Capture, Selection, Wanted, Workspace, directory_of};
 use crate::cli::LinkageChoice;
 use crate::exit_code::{ExitCode, Fatal};
@@ -127,7 +127,8 @@ fn linkage(
     compiler: &Compiler,
     session: &Session,
 ) -> Result<Linkage, Fatal> {
-    let alone = |reason: &str| Linkage::SelfContained { reason: reason.to_owned() };
+    let native = share_native(&program.units[program.host], workspace, capture, compiler, &session.cache);
+    let alone = |reason: &str| Linkage::SelfContained { reason: reason.to_owned(), native: native.clone() };
     if options.linkage == LinkageChoice::SelfContained {
         return Ok(alone("asked for"));
     }
@@ -137,7 +138,7 @@ fn linkage(
             Err(Fatal::workspace(format!("dependencies cannot be shared: {reason}")))
         }
         (Some(reason), _) => Ok(alone(&reason)),
-        (None, choice) => match share(program, workspace, capture, compiler, &session.cache) {
+        (None, choice) => match share(program, workspace, capture, compiler, native.clone(), &session.cache) {
             Err(fatal) if choice != LinkageChoice::Shared => {
                 let first = fatal.message.lines().next().unwrap_or("").to_owned();
                 Ok(alone(&format!("no library of them could be made: {first}")))

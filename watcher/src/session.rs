@@ -32,9 +32,7 @@ impl Session {
             std::fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
         }
         sweep(&root);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{:x}-{}", since.as_millis(), std::process::id());
-        let directory = root.join(&name);
+        let (name, directory) = fresh_directory(&root).map_err(|error| cannot(&root, error))?;
         for folder in [IMAGES, "lib", "bin", "capture"] {
             let folder = directory.join(folder);
             std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, error))?;
@@ -74,6 +72,21 @@ impl Drop for Session {
         let current = self.root.join(CURRENT);
         if std::fs::read_to_string(&current).is_ok_and(|name| name == self.name) {
             let _ = std::fs::remove_file(current);
+        }
+    }
+}
+
+/// A directory that nobody else has: made, not found, so that two sessions never share one, not even when they begin in one
+/// millisecond, or in two containers with the same process number.
+fn fresh_directory(root: &Path) -> std::io::Result<(String, PathBuf)> {
+    loop {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = format!("{:x}-{}", since.as_micros(), std::process::id());
+        let directory = root.join(&name);
+        match std::fs::create_dir(&directory) {
+            Ok(()) => return Ok((name, directory)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -122,3 +122,52 @@ fn machine_name(machine: elf::Machine) -> String {
         other => format!("ELF machine {}", other.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::{descriptor, exports};
+
+    /// This test's own executable: a large, real ELF file of this machine.
+    fn executable() -> Vec<u8> {
+        let path = std::env::current_exe().expect("a path");
+        std::fs::read(path).expect("the executable")
+    }
+
+    #[test]
+    fn every_cut_of_a_real_file_is_incomplete() {
+        let bytes = executable();
+        let step = bytes.len() / 301;
+        for cut in (0..bytes.len()).step_by(step.max(1)).chain(bytes.len() - 64..bytes.len()) {
+            let verdict = complete(Path::new("cut"), &bytes[..cut]);
+            assert!(verdict.is_err(), "{cut} of {} bytes passed for the whole", bytes.len());
+        }
+        assert_eq!(complete(Path::new("whole"), &bytes), Ok(()), "a position-independent executable is a library too");
+    }
+
+    #[test]
+    fn damaged_headers_and_tables_never_panic() {
+        let mut bytes = executable();
+        let length = bytes.len();
+        let mut random = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = move |below: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap_or(0)
+        };
+        let path = Path::new("damaged");
+        for round in 0..2000 {
+            // Where the headers are, at the start and, for sections, at the end.
+            let at = if round % 2 == 0 { next(1024) } else { length - 1 - next(4096) };
+            let before = bytes[at];
+            bytes[at] = u8::try_from(next(256)).unwrap_or(0);
+            let _ = complete(path, &bytes);
+            if round % 20 == 0 {
+                let _ = descriptor(path, &bytes);
+                let _ = exports(path, &bytes);
+            }
+            bytes[at] = before;
+        }
+    }
+}

@@ -3,9 +3,11 @@
 use crate::process::own_group;
 use crate::program::{Form, Id, Program};
 use crate::unit::{Compiler, Unit};
+use cargo_metadata::PackageId;
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::linkage;
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, IMAGES, LIVE_HOST, LIVE_IMAGE};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,11 +15,16 @@ use std::process::Command;
 #[derive(Clone, Debug)]
 pub(crate) enum Linkage {
     /// From one dynamic library that both link, and a dynamic `std`.
-    Shared(Option<Shared>),
+    Shared {
+        /// `None` without dependencies to share.
+        library: Option<Shared>,
+        native: Option<Native>,
+    },
     /// Each from its own copy.
     SelfContained {
         /// Why sharing cannot be.
         reason: String,
+        native: Option<Native>,
     },
 }
 
@@ -28,25 +35,49 @@ pub(crate) struct Shared {
     pub(crate) path: PathBuf,
 }
 
+/// The dynamic library of native code that dependencies bundle.
+#[derive(Clone, Debug)]
+pub(crate) struct Native {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    /// The packages whose native code is in it.
+    pub(crate) packages: BTreeSet<PackageId>,
+}
+
+impl Native {
+    /// Before all that bundles the same code: the linker takes the first that defines a symbol.
+    pub(crate) fn link(&self, command: &mut Command) {
+        command.arg("-L").arg(format!("native={}", self.folder.display()));
+        command.args(["-l", &format!("dylib={}", self.name)]);
+        run_path(command, &self.folder);
+    }
+}
+
 impl Linkage {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Shared(_) => linkage::SHARED,
+            Self::Shared { .. } => linkage::SHARED,
             Self::SelfContained { .. } => linkage::SELF_CONTAINED,
         }
     }
 
     pub(crate) fn reason(&self) -> &str {
         match self {
-            Self::Shared(_) => "",
-            Self::SelfContained { reason } => reason,
+            Self::Shared { .. } => "",
+            Self::SelfContained { reason, .. } => reason,
         }
     }
 
     fn library(&self) -> Option<&Shared> {
         match self {
-            Self::Shared(shared) => shared.as_ref(),
+            Self::Shared { library, .. } => library.as_ref(),
             Self::SelfContained { .. } => None,
+        }
+    }
+
+    fn native(&self) -> Option<&Native> {
+        match self {
+            Self::Shared { native, .. } | Self::SelfContained { native, .. } => native.as_ref(),
         }
     }
 }
@@ -182,7 +213,12 @@ fn dependencies(command: &mut Command, program: &Program, id: Id, place: &Place)
 }
 
 fn link(command: &mut Command, form: Form, compiler: &Compiler, linkage: &Linkage) {
-    let Linkage::Shared(_) = linkage else {
+    if form != Form::Linked
+        && let Some(native) = linkage.native()
+    {
+        native.link(command);
+    }
+    let Linkage::Shared { .. } = linkage else {
         define_all(command, form);
         return;
     };

@@ -2,8 +2,10 @@
 
 mod arguments;
 mod compile;
+mod native;
 mod shared;
 
 pub(crate) use arguments::{Linkage, Place};
 pub(crate) use compile::{Cancel, Outcome, Report, compile};
+pub(crate) use native::share_native;
 pub(crate) use shared::{choose, share};

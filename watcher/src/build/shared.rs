@@ -1,10 +1,11 @@
 //! One dynamic library of all dependencies, that host and images link: quick to link, and one copy of every static.
 
-use super::arguments::{Linkage, Shared, run_path};
+use super::arguments::{Linkage, Native, Shared, run_path};
 use crate::cargo::{Capture, Workspace};
 use crate::exit_code::Fatal;
 use crate::program::Program;
 use crate::unit::{Compiler, Unit};
+use cargo_metadata::PackageId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,30 +38,32 @@ pub(crate) fn share(
     workspace: &Workspace,
     capture: &Capture,
     compiler: &Compiler,
+    native: Option<Native>,
     cache: &Path,
 ) -> Result<Linkage, Fatal> {
-    let own = own_copies(program, workspace, capture);
+    let own = own_copies(workspace, capture, native.as_ref());
     let rlibs = dependencies(program, capture, &own);
     if rlibs.is_empty() {
-        return Ok(Linkage::Shared(None));
+        return Ok(Linkage::Shared { library: None, native });
     }
     let crate_name = format!("pitstop_deps_{:08x}", key(&rlibs, compiler));
     let folder = cache.join(&crate_name);
     let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let path = folder.join(file);
     if !path.is_file() {
-        build(&crate_name, &rlibs, &program.units[program.host], compiler, capture, cache, &folder)?;
+        build(&crate_name, &rlibs, &program.units[program.host], compiler, capture, native.as_ref(), cache, &folder)?;
     }
-    Ok(Linkage::Shared(Some(Shared { crate_name, path })))
+    Ok(Linkage::Shared { library: Some(Shared { crate_name, path }), native })
 }
 
 /// Packages that go into each image anew: those with bundled native code, which a Rust dynamic library does not
-/// export, those of Pitstop, whose statics tell images apart, and whatever depends on either.
-fn own_copies(program: &Program, workspace: &Workspace, capture: &Capture) -> BTreeSet<String> {
-    let mut packages = capture.native.clone();
+/// export, unless it is shared, those of Pitstop, whose statics tell images apart, and whatever depends on either.
+fn own_copies(workspace: &Workspace, capture: &Capture, native: Option<&Native>) -> BTreeSet<String> {
+    let is_shared = |package: &&PackageId| native.is_some_and(|native| native.packages.contains(*package));
+    let mut packages: BTreeSet<PackageId> =
+        capture.native.keys().filter(|package| !is_shared(package)).cloned().collect();
     let ours = workspace.metadata.packages.iter().filter(|package| package.name.starts_with("pitstop-"));
     packages.extend(ours.map(|package| package.id.clone()));
-    let _ = program;
     workspace.with_dependents(packages).into_iter().map(|id| id.repr).collect()
 }
 
@@ -83,10 +86,10 @@ fn dependencies(program: &Program, capture: &Capture, own: &BTreeSet<String>) ->
 }
 
 /// A number that changes with the compiler and with any of the files.
-fn key(rlibs: &BTreeSet<PathBuf>, compiler: &Compiler) -> u32 {
+pub(super) fn key(files: &BTreeSet<PathBuf>, compiler: &Compiler) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(compiler.version.as_bytes());
-    for path in rlibs {
+    for path in files {
         hasher.update(path.as_os_str().as_encoded_bytes());
         if let Ok(metadata) = std::fs::metadata(path) {
             hasher.update(&metadata.len().to_le_bytes());
@@ -104,6 +107,7 @@ fn build(
     host: &Unit,
     compiler: &Compiler,
     capture: &Capture,
+    native: Option<&Native>,
     cache: &Path,
     folder: &Path,
 ) -> Result<(), Fatal> {
@@ -139,17 +143,24 @@ fn build(
             command.args(["-C", value]);
         }
     }
+    if let Some(native) = native {
+        native.link(&mut command);
+    }
     run_path(&mut command, &compiler.libraries);
     command.current_dir(&host.captured.directory).env_remove("RUSTC_WRAPPER");
     let output = command.output().map_err(|error| cannot(&compiler.path, error))?;
-    if !output.status.success() {
-        let _ = std::fs::remove_dir_all(&fresh);
+    if !install(&fresh, folder, output.status.success()) {
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(Fatal::workspace(message));
     }
-    // Another session was quicker: its library is as good.
-    if std::fs::rename(&fresh, folder).is_err() {
-        let _ = std::fs::remove_dir_all(&fresh);
-    }
     Ok(())
+}
+
+/// Moves a folder into place, or removes it when what was to be in it was not `made`; returns that.
+pub(super) fn install(fresh: &Path, folder: &Path, made: bool) -> bool {
+    // When the renaming fails another session was quicker: its library is as good.
+    if !made || std::fs::rename(fresh, folder).is_err() {
+        let _ = std::fs::remove_dir_all(fresh);
+    }
+    made
 }
