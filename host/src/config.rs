@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How long one [`safe_point`](crate::Pitstop::safe_point) waits for threads that are in a unit of work. 50 ms.
+    /// How long one [`safe_point`](crate::Pitstop::safe_point) waits for threads that are in a unit of work, and how long
+    /// after it new units still wait for the next one. 50 ms.
     pub wait: Duration,
     /// How long new units are held back, over several safe points, before the host lets them begin again and tries
     /// later. 2 s.

@@ -1,7 +1,8 @@
 //! Keeps one generation for a unit of work on any thread, and gives the swap a moment when nobody is in one.
 //!
 //! A mutex and two condition variables: units of work last milliseconds, so a clever lock would buy nothing. Once a swap
-//! waits, new units wait too, so that a program whose threads are never all idle at once is swapped all the same.
+//! waits, new units wait too, so that a program whose threads are never all idle at once is swapped all the same. Between two
+//! safe points they wait for a limited time only: the thread that calls the safe point may itself be waiting for them.
 
 use pitstop_contract::event::Waited;
 use std::cell::Cell;
@@ -20,9 +21,20 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    closed: bool,
+    door: Door,
     next: u64,
     inside: Vec<Inside>,
+}
+
+/// Whether new units may begin.
+#[derive(Clone, Copy, Default)]
+enum Door {
+    #[default]
+    Open,
+    /// A safe point is at it right now.
+    Closed,
+    /// A safe point was at it and found units inside; the next one may go on from here.
+    ClosedUntil(Instant),
 }
 
 struct Inside {
@@ -83,8 +95,18 @@ impl Gate {
             return Unit::inert();
         }
         let mut state = self.lock();
-        while state.closed {
-            state = self.opened.wait(state).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            state = match state.door {
+                Door::Open => break,
+                Door::Closed => self.opened.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Door::ClosedUntil(moment) => {
+                    let left = moment.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    self.opened.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         let id = state.next;
         state.next += 1;
@@ -98,16 +120,19 @@ impl Gate {
         DEPTH.get() > 0
     }
 
-    /// Lets no new unit begin, and waits until none is left, for `wait` at most. The gate stays closed: call `open`.
+    /// Lets no new unit begin, and waits until none is left, for `wait` at most. Then the gate stays closed until `open`.
     ///
-    /// `Err` names those that are still inside.
+    /// `Err` names those that are still inside. Then the gate stays closed for as long again, for the next safe point to
+    /// come in time.
     pub(crate) fn close(&self, wait: Duration) -> Result<(), Vec<Waited>> {
         let mut state = self.lock();
-        state.closed = true;
+        state.door = Door::Closed;
         let deadline = Instant::now() + wait;
         while !state.inside.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                state.door = Door::ClosedUntil(Instant::now() + wait);
+                self.opened.notify_all();
                 return Err(state.inside.iter().map(Inside::describe).collect());
             }
             let waited = self.emptied.wait_timeout(state, left);
@@ -118,7 +143,7 @@ impl Gate {
 
     /// Lets units begin.
     pub(crate) fn open(&self) {
-        self.lock().closed = false;
+        self.lock().door = Door::Open;
         self.opened.notify_all();
     }
 }
@@ -148,6 +173,8 @@ mod tests {
         let unit = gate.enter(Location::caller());
         let names = gate.close(Duration::from_millis(1)).expect_err("a unit is inside");
         assert!(names[0].place.contains("gate.rs"), "{names:?}");
+        drop(unit);
+        assert_eq!(gate.close(Duration::from_secs(5)), Ok(()));
         std::thread::scope(|scope| {
             let (entered, on_entry) = bounded(1);
             let gate = &gate;
@@ -156,11 +183,22 @@ mod tests {
                 entered.send(()).expect("a receiver");
             });
             assert!(on_entry.recv_timeout(Duration::from_millis(30)).is_err(), "entered a closed gate");
-            drop(unit);
-            assert_eq!(gate.close(Duration::from_secs(5)), Ok(()));
             gate.open();
             on_entry.recv_timeout(Duration::from_secs(5)).expect("an open gate lets units in");
         });
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_units_between_its_safe_points_is_not_locked_out() {
+        let gate = Gate::default();
+        let long = gate.enter(Location::caller());
+        assert!(gate.close(Duration::from_millis(20)).is_err());
+        // No further safe point comes: the unit is let in all the same.
+        std::thread::scope(|scope| {
+            let unit = scope.spawn(|| drop(gate.enter(Location::caller())));
+            unit.join().expect("a unit that began and ended");
+        });
+        drop(long);
     }
 
     #[test]
