@@ -29,7 +29,7 @@ pub(crate) enum Message {
     SessionChanged,
     /// The host has something to tell.
     Report(Event),
-    /// A function of a library was asked for: the plan must know of it.
+    /// A library was asked for, whose image may have arrived before.
     Replan,
 }
 
@@ -174,6 +174,9 @@ impl Inbox {
         self.last_manifest.clear();
         self.events_read = 0;
         self.report(Event::Attached { pid: std::process::id() });
+        for path in self.host.shelf.names() {
+            self.report(Event::Wanted { path });
+        }
         true
     }
 
@@ -241,6 +244,11 @@ impl Inbox {
                     return Vec::new();
                 }
             }
+        }
+        if let Err((image, reasons)) = self.host.shelf.admit(&loaded) {
+            let (crate_name, generation) = (image.image.crate_name.clone(), image.image.generation);
+            self.report(Event::Rejected { crate_name, generation, reasons });
+            return Vec::new();
         }
         loaded
     }

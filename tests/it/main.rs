@@ -2,6 +2,7 @@
 
 mod attribute;
 mod edits;
+mod library;
 mod options;
 mod programs;
 mod refusals;

@@ -278,15 +278,11 @@ impl Capture {
         match message {
             Message::BuildScriptExecuted(script) => {
                 for library in script.linked_libs.iter().map(|library| library.as_str()) {
-                    match library.split_once('=') {
-                        Some((kind, _)) if kind.starts_with("static") => {
-                            self.native.entry(script.package_id.clone()).or_default().push(library.to_owned());
-                        }
-                        Some((kind, name)) if kind.starts_with("dylib") => {
-                            drop(self.native_dynamic.insert(name.to_owned()))
-                        }
-                        Some(_) => {}
-                        None => drop(self.native_dynamic.insert(library.to_owned())),
+                    let (kind, name) = library.split_once('=').unwrap_or(("dylib", library));
+                    if kind.starts_with("static") {
+                        self.native.entry(script.package_id.clone()).or_default().push(library.to_owned());
+                    } else if kind.starts_with("dylib") {
+                        self.native_dynamic.insert(name.to_owned());
                     }
                 }
                 self.native_paths.extend(script.linked_paths.iter().map(ToString::to_string));

@@ -312,7 +312,9 @@ impl Loop<'_> {
         let mut dirty = BTreeSet::new();
         let mut manifests = Vec::new();
         for path in paths {
-            if path.starts_with(&self.session.root) {
+            // Emptied by a save in place, whose content is on its way; the notice of its end follows.
+            let is_begun = !settled.contains(path) && std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+            if is_begun || path.starts_with(&self.session.root) {
                 continue;
             }
             let units = self.sources.made_from(path);
@@ -411,6 +413,7 @@ impl Loop<'_> {
         let wanted = workspace.program(&self.options.selection)?;
         let mut capture = workspace.capture(&self.options.selection, &wanted.package, &wanted.flags, &self.session)?;
         let mut program = Program::new(&mut capture, &workspace, &wanted)?;
+        self.add_libraries(&workspace, &mut program);
         let lost = program.take_identities(&self.program);
         let dirty = program.changed_since(&self.program);
         if let Some(lost) = lost {
@@ -551,7 +554,7 @@ impl Loop<'_> {
         self.edit = None;
         let program = Arc::clone(&self.program);
         let host = &program.units[program.host];
-        let (executable, _) = self.place.output(host, Form::Host, Generation::LINKED);
+        let (executable, _) = self.place.output(host, Form::Host);
         let reloadable: Vec<String> =
             program.reloadable.iter().map(|&id| program.units[id].crate_name.clone()).collect();
         if let Err(error) = self.session.make_current() {
@@ -618,53 +621,96 @@ impl Loop<'_> {
     fn want(&mut self, name: String) {
         let path = Path::new(&name);
         if path.is_absolute() {
-            if let Some(folder) = path.parent()
-                && let Err(error) = self.watch.folder(folder, RecursiveMode::NonRecursive)
-            {
-                self.notice(format!("cannot watch {}: {error}", folder.display()));
-            }
             self.wanted_files.entry(path.to_owned()).or_insert(0);
+            self.watch_file(path);
             self.stage_file(path, (now_us(), Instant::now()));
         } else if self.wanted_crates.insert(name.clone()) {
             self.want_crate(&name);
         }
     }
 
-    fn want_crate(&mut self, crate_name: &str) {
-        let Some(package) = self.workspace.library(crate_name).map(|package| package.name.to_string()) else {
-            self.notice(format!(
-                "the program asks for library `{crate_name}`, but no crate of the workspace has this name"
-            ));
-            return;
-        };
-        let captured = self.workspace.capture(&self.options.selection, &package, &["--lib".to_owned()], &self.session);
-        let mut capture = match captured {
-            Ok(capture) => capture,
-            Err(fatal) => return self.notice(fatal.message),
-        };
-        let mut program = self.program.copy();
-        let Some(library) = program.add_library(&mut capture, crate_name) else {
-            self.notice(format!(
-                "the program asks for library `{crate_name}`, which is neither a `cdylib` nor a `dylib`: add \
-                 `crate-type = [\"cdylib\"]` to [lib] in its Cargo.toml"
-            ));
-            return;
-        };
-        let mut jobs = program.library_jobs(library);
-        self.program = Arc::new(program);
-        if let Some(building) = self.building.take_if(|building| building.purpose == Purpose::Publish) {
-            building.cancel.cancel();
-            jobs.extend(building.jobs);
+    /// Watches a library's folder, or as long as it is not there the nearest one above it.
+    fn watch_file(&mut self, path: &Path) {
+        let mut watched = None;
+        loop {
+            let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
+            // The next one may have been made before the watch began, unnoticed.
+            let Some(folder) = nearest.filter(|folder| watched != Some(*folder)) else { return };
+            if let Err(error) = self.watch.folder(folder, RecursiveMode::NonRecursive) {
+                return self.notice(format!("cannot watch {}: {error}", folder.display()));
+            }
+            watched = Some(folder);
         }
-        self.build(jobs, Purpose::Publish);
     }
 
-    fn libraries_changed(&mut self, paths: &BTreeSet<&Path>, edits: &[Edit]) {
+    fn want_crate(&mut self, crate_name: &str) {
+        let mut program = self.program.copy();
+        let library = match self.add_library(&self.workspace, &mut program, crate_name) {
+            Ok(library) => library,
+            Err(message) => return self.notice(message),
+        };
+        // What is being built for hosts is built along with it.
+        let building = self.building.as_ref();
+        let building = building.filter(|building| building.purpose == Purpose::Publish || !self.options.starts_program);
+        self.dirty.extend(building.into_iter().flat_map(|building| &building.jobs).map(|job| job.unit));
+        // Whatever does not compile yet is built again with the edit that mends it.
+        let mut jobs: BTreeSet<Job> = program.library_jobs(library).into_iter().collect();
+        self.dirty.extend(jobs.iter().map(|job| job.unit));
+        jobs.extend(program.jobs_for(&self.dirty));
+        self.program = Arc::new(program);
+        self.build(jobs.into_iter().collect(), Purpose::Publish);
+    }
+
+    /// Adds a library that a host asked for to a program; or says why it cannot.
+    fn add_library(&self, workspace: &Workspace, program: &mut Program, crate_name: &str) -> Result<Id, String> {
+        let asks = format!("the program asks for library `{crate_name}`");
+        let Some(package) = workspace.library(crate_name) else {
+            return Err(format!("{asks}, but no crate of the workspace has this name"));
+        };
+        // Together with the program, whose features the command line may name.
+        let mut flags = vec!["-p".to_owned(), package.name.to_string(), "--lib".to_owned()];
+        flags.extend(self.wanted.flags.clone());
+        let capture = || {
+            let capture = workspace.capture(&self.options.selection, &self.wanted.package, &flags, &self.session);
+            capture.map_err(|fatal| format!("{asks}: {}", fatal.message))
+        };
+        let mut found = capture()?;
+        if !found.units.iter().any(|unit| unit.crate_name == crate_name) {
+            // `cargo build` has built it before, under the same name: without the file cargo calls the compiler again.
+            let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+            let folder = program.units[program.host].out_directory().unwrap_or_default();
+            let _ = std::fs::remove_file(folder.join(file));
+            found = capture()?;
+        }
+        found.units.retain(|unit| !unit.is_program());
+        program.add_library(&mut found, crate_name).ok_or_else(|| {
+            format!(
+                "{asks}, which is neither a `cdylib` nor a `dylib`: add `crate-type = [\"cdylib\"]` to [lib] in its \
+                 Cargo.toml"
+            )
+        })
+    }
+
+    /// Adds all libraries that hosts asked for to a program for which cargo was asked anew.
+    fn add_libraries(&mut self, workspace: &Workspace, program: &mut Program) {
+        for crate_name in self.wanted_crates.clone() {
+            if let Err(message) = self.add_library(workspace, program, &crate_name) {
+                self.notice(message);
+            }
+        }
+    }
+
+    fn libraries_changed(&mut self, settled: &BTreeSet<&Path>, edits: &[Edit]) {
         let Some(first) = edits.first() else { return };
-        let changed: Vec<PathBuf> =
-            self.wanted_files.keys().filter(|path| paths.contains(path.as_path())).cloned().collect();
-        for path in changed {
-            self.stage_file(&path, (first.at_us, first.at));
+        for path in self.wanted_files.keys().cloned().collect::<Vec<_>>() {
+            let is_above = |touched: &PathBuf| *touched != path && path.starts_with(touched);
+            let is_moved = edits.iter().flat_map(|edit| &edit.paths).any(is_above);
+            if is_moved {
+                self.watch_file(&path);
+            }
+            if is_moved || settled.contains(path.as_path()) {
+                self.stage_file(&path, (first.at_us, first.at));
+            }
         }
     }
 
@@ -673,13 +719,14 @@ impl Loop<'_> {
     fn stage_file(&mut self, path: &Path, edit: (u64, Instant)) {
         let Ok(bytes) = std::fs::read(path) else { return };
         let sum = crc32fast::hash(&bytes).max(1);
-        if self.wanted_files.insert(path.to_owned(), sum) == Some(sum) {
+        if self.wanted_files.get(path) == Some(&sum) {
             return;
         }
         let generation = self.generation.next();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        let name = format!("{stem}-{}-{generation}.{extension}", self.session.name);
+        // A name that no crate's image has.
+        let name = format!("{stem}-{}-file-{generation}.{extension}", self.session.name);
         let staged = self.session.directory.join(IMAGES).join(name);
         if let Err(error) = std::fs::write(&staged, &bytes) {
             self.notice(format!("cannot stage {}: {error}", path.display()));
@@ -699,6 +746,9 @@ impl Loop<'_> {
         let (dirty, first) = (self.dirty.clone(), self.edit);
         self.publish(&building, &[artifact], 0, now);
         (self.dirty, self.edit) = (dirty, first);
+        if self.generation == generation {
+            self.wanted_files.insert(path.to_owned(), sum);
+        }
     }
 
     // ---- the end

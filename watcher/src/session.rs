@@ -1,5 +1,6 @@
 //! A session's directory: made, locked, and removed again, also when an earlier watcher could not.
 
+use crate::build::UNNAMED;
 use crate::exit_code::Fatal;
 use pitstop_contract::event::Event;
 use pitstop_contract::session::{CACHE, CURRENT, EVENTS, IMAGES, LOCK, ROOT};
@@ -33,7 +34,7 @@ impl Session {
         }
         sweep(&root);
         let (name, directory) = fresh_directory(&root).map_err(|error| cannot(&root, error))?;
-        for folder in [IMAGES, "lib", "bin", "capture"] {
+        for folder in [IMAGES, UNNAMED, "lib", "bin", "capture"] {
             let folder = directory.join(folder);
             std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, error))?;
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 const FRAME: Duration = Duration::from_millis(33);
 
+#[expect(clippy::disallowed_methods, reason = "frames are paced, nothing is awaited")]
 fn main() -> std::io::Result<()> {
     let pit = pitstop_host::attach();
     let mut events = pit.events();

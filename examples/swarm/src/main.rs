@@ -11,6 +11,7 @@ const BIRDS: u16 = 300;
 const STEP: Duration = Duration::from_millis(5);
 const FRAME: Duration = Duration::from_millis(50);
 
+#[expect(clippy::disallowed_methods, reason = "frames are paced, nothing is awaited")]
 fn main() {
     let pit = pitstop_host::attach();
     let frames = frames_wanted();

@@ -174,7 +174,8 @@ fn find_beside_executable(name: &str) -> Result<PathBuf, LibraryError> {
     }
     let executable = std::env::current_exe().map_err(|error| absent(error.to_string()))?;
     let folder = executable.parent().unwrap_or(Path::new("."));
-    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let crate_name = name.replace('-', "_");
+    let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let places = [folder.join(&file), folder.join("deps").join(&file), folder.join("..").join(&file)];
     let found = places.iter().find(|place| place.is_file());
     found.cloned().ok_or_else(|| absent(format!("no {file} in or near {}", folder.display())))
@@ -201,7 +202,7 @@ impl std::fmt::Display for FunctionError {
         match self {
             Self::Missing { symbol, path } => write!(
                 f,
-                "{} exports no `{symbol}`; a Rust function needs #[unsafe(no_mangle)] and `pub extern`",
+                "{} exports no `{symbol}`; a Rust function needs `pub` and #[unsafe(no_mangle)]",
                 path.display()
             ),
             Self::Signature { symbol, expected, found } => {

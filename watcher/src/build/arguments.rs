@@ -82,6 +82,9 @@ impl Linkage {
     }
 }
 
+/// The folder of a session in which images are built, before they have their names.
+pub(crate) const UNNAMED: &str = "unnamed";
+
 /// Where everything of a session lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -98,9 +101,9 @@ impl Place {
         self.directory.join("lib")
     }
 
-    /// Where a form of a unit is written, and the dep-info beside it.
-    pub(crate) fn output(&self, unit: &Unit, form: Form, generation: Generation) -> (PathBuf, PathBuf) {
-        let (folder, suffix) = self.names(unit, form, generation);
+    /// Where the compiler writes a form of a unit, and the dep-info beside it.
+    pub(crate) fn output(&self, unit: &Unit, form: Form) -> (PathBuf, PathBuf) {
+        let (folder, suffix) = self.names(unit, form);
         let stem = format!("{}{suffix}", unit.crate_name);
         let file = match form {
             Form::Linked => format!("lib{stem}.rlib"),
@@ -113,13 +116,27 @@ impl Place {
         (folder.join(file), dep_info)
     }
 
-    /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
-    fn names(&self, unit: &Unit, form: Form, generation: Generation) -> (PathBuf, String) {
+    /// The same names for all generations: rustc's incremental state is of no use to another folder or file name, since
+    /// the debug info of all that it compiled depends on them.
+    fn names(&self, unit: &Unit, form: Form) -> (PathBuf, String) {
         match form {
             Form::Linked => (self.libraries(), unit.suffix.clone()),
             Form::Host => (self.directory.join("bin"), String::new()),
-            Form::Image | Form::Library => (self.directory.join(IMAGES), format!("-{}-{generation}", self.session)),
+            Form::Image => (self.directory.join(UNNAMED), format!("{}-image", unit.suffix)),
+            Form::Library => (self.directory.join(UNNAMED), format!("{}-library", unit.suffix)),
         }
+    }
+
+    /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
+    /// What the compiler wrote is moved there, and so the next image is another file.
+    pub(crate) fn image(&self, unit: &Unit, generation: Generation) -> PathBuf {
+        self.directory.join(IMAGES).join(format!(
+            "{}{}-{}-{generation}{}",
+            std::env::consts::DLL_PREFIX,
+            unit.crate_name,
+            self.session,
+            std::env::consts::DLL_SUFFIX
+        ))
     }
 }
 
@@ -134,7 +151,7 @@ pub(crate) fn command(
     place: &Place,
 ) -> Command {
     let unit = &program.units[id];
-    let (folder, suffix) = place.names(unit, form, generation);
+    let (folder, suffix) = place.names(unit, form);
     let mut command = Command::new(&compiler.path);
     command.current_dir(&unit.captured.directory);
     for argument in kept(unit, form) {
@@ -167,6 +184,9 @@ pub(crate) fn command(
     }
     dependencies(&mut command, program, id, place);
     link(&mut command, form, compiler, linkage);
+    if form == Form::Library {
+        name_in_file(&mut command, &place.image(unit, generation));
+    }
     environment(&mut command, program, id, form, compiler, linkage, place);
     own_group(&mut command);
     command
@@ -203,7 +223,7 @@ fn dependencies(command: &mut Command, program: &Program, id: Id, place: &Place)
     command.arg("-L").arg(search);
     for found in &program.units[id].externs {
         let path = match program.by_stem(found.stem()) {
-            Some(id) => place.output(&program.units[id], Form::Linked, Generation::LINKED).0,
+            Some(id) => place.output(&program.units[id], Form::Linked).0,
             None => found.rlib(),
         };
         let mut value = std::ffi::OsString::from(format!("{}=", found.name));
@@ -237,6 +257,16 @@ fn link(command: &mut Command, form: Form, compiler: &Compiler, linkage: &Linkag
 fn define_all(command: &mut Command, form: Form) {
     if form == Form::Image && cfg!(target_os = "linux") {
         command.args(["-C", "link-arg=-Wl,-z,defs"]);
+    }
+}
+
+/// Names the library within itself as its file will be named; a `dylib` would get the name under which it is built.
+fn name_in_file(command: &mut Command, path: &Path) {
+    let name = path.file_name().unwrap_or_default().display();
+    if cfg!(target_os = "linux") {
+        command.arg("-C").arg(format!("link-arg=-Wl,-soname,{name}"));
+    } else if cfg!(target_os = "macos") {
+        command.arg("-C").arg(format!("link-arg=-Wl,-install_name,{name}"));
     }
 }
 

@@ -36,6 +36,13 @@ impl Cancel {
         self.lock().cancelled
     }
 
+    /// Takes a step unless this was cancelled. Whoever cancels waits for the end of the step, and so it never touches what
+    /// the next compiler writes under the same name.
+    fn unless_cancelled<T>(&self, step: impl FnOnce() -> T) -> Option<T> {
+        let running = self.lock();
+        (!running.cancelled).then(step)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,14 +136,25 @@ pub(crate) fn compile(
             continue;
         }
         report.warnings += done.diagnostics.warnings;
-        let (path, dep_info) = place.output(unit, done.job.form, generation);
+        let (built, dep_info) = place.output(unit, done.job.form);
         report.sources.insert(done.job, sources(&dep_info, &unit.captured.directory));
         let kind = match done.job.form {
             Form::Image => Kind::Reloadable,
             Form::Library => Kind::Library,
             Form::Linked | Form::Host => continue,
         };
-        report.artifacts.push(Artifact { crate_name: unit.crate_name.clone(), kind, path });
+        let path = place.image(unit, generation);
+        match cancel.unless_cancelled(|| std::fs::rename(&built, &path)) {
+            Some(Ok(())) => {
+                report.artifacts.push(Artifact { crate_name: unit.crate_name.clone(), kind, path });
+            }
+            Some(Err(error)) => {
+                let rendered = format!("cannot move {} to {}: {error}", built.display(), path.display());
+                let crate_name = unit.crate_name.clone();
+                report.outcome = Outcome::Failed { crate_name, errors: 1, rendered };
+            }
+            None => {}
+        }
     }
     if cancel.is_cancelled() {
         report.outcome = Outcome::Cancelled;

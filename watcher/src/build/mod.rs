@@ -5,7 +5,7 @@ mod compile;
 mod native;
 mod shared;
 
-pub(crate) use arguments::{Linkage, Place};
+pub(crate) use arguments::{Linkage, Place, UNNAMED};
 pub(crate) use compile::{Cancel, Outcome, Report, compile};
 pub(crate) use native::share_native;
 pub(crate) use shared::{choose, share};
