@@ -11,8 +11,8 @@
 //! }
 //! ```
 //!
-//! The stages of an image, in reading order: [`inbox`] waits for the manifest, [`verify`] proves a file without running
-//! any of its code, [`load`] maps it, [`swap`] stores its functions into the slots. All but the last happen on a thread
+//! The stages of an image, in reading order: `inbox` waits for the manifest, `verify` proves a file without running
+//! any of its code, `load` maps it, `swap` stores its functions into the slots. All but the last happen on a thread
 //! of their own; each consumes what the one before it proved.
 
 mod inbox;

@@ -1,7 +1,7 @@
 //! Rebuilds reloadable crates the moment their source changes, and publishes the images for the running program.
 //!
-//! The flow, in reading order: [`watch`] sees an edit, [`build`] runs rustc on what it reaches, [`stage`] publishes the
-//! images under versioned names. [`run`] is the loop that decides; [`cargo`] and [`wrapper`] find out the commands.
+//! The flow, in reading order: `watch` sees an edit, `build` runs rustc on what it reaches, `stage` publishes the
+//! images under versioned names. `run` is the loop that decides; `cargo` and `wrapper` find out the commands.
 
 mod cli;
 mod run;

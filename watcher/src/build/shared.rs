@@ -49,11 +49,11 @@ pub(crate) fn share(
     let crate_name = format!("pitstop_deps_{:08x}", key(&rlibs, compiler));
     let folder = cache.join(&crate_name);
     let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let path = folder.join(file);
-    if !path.is_file() {
-        build(&crate_name, &rlibs, &program.units[program.host], compiler, capture, native.as_ref(), cache, &folder)?;
+    let library = Shared { path: folder.join(file), crate_name };
+    if !library.path.is_file() {
+        build(&library, &rlibs, &program.units[program.host], compiler, capture, native.as_ref())?;
     }
-    Ok(Linkage::Shared { library: Some(Shared { crate_name, path }), native })
+    Ok(Linkage::Shared { library: Some(library), native })
 }
 
 /// Packages that go into each image anew: those with bundled native code, which a Rust dynamic library does not
@@ -102,24 +102,24 @@ pub(super) fn key(files: &BTreeSet<PathBuf>, compiler: &Compiler) -> u32 {
 }
 
 fn build(
-    crate_name: &str,
+    library: &Shared,
     rlibs: &BTreeSet<PathBuf>,
     host: &Unit,
     compiler: &Compiler,
     capture: &Capture,
     native: Option<&Native>,
-    cache: &Path,
-    folder: &Path,
 ) -> Result<(), Fatal> {
+    let crate_name = &library.crate_name;
+    let folder = library.path.parent().unwrap_or(Path::new("."));
     let cannot = |what: &Path, error: std::io::Error| Fatal::session(format!("{}: {error}", what.display()));
     // In a folder of its own, moved into place when it is whole: two sessions may be at it.
-    let fresh = cache.join(format!("{crate_name}.{}", std::process::id()));
+    let fresh = folder.with_extension(std::process::id().to_string());
     std::fs::create_dir_all(&fresh).map_err(|error| cannot(&fresh, error))?;
     let source = fresh.join("lib.rs");
     let names: String = (0..rlibs.len()).map(|index| format!("extern crate d{index} as _;\n")).collect();
     std::fs::write(&source, names).map_err(|error| cannot(&source, error))?;
     let mut command = Command::new(&compiler.path);
-    command.arg(&source).args(["--crate-name", crate_name, "--crate-type", "dylib", "--edition", "2021"]);
+    command.arg(&source).args(["--crate-name", crate_name.as_str(), "--crate-type", "dylib", "--edition", "2021"]);
     command.args(["-C", "prefer-dynamic", "-C", &format!("metadata={crate_name}")]);
     command.arg("--out-dir").arg(&fresh);
     for (index, path) in rlibs.iter().enumerate() {
