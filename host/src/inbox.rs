@@ -29,6 +29,8 @@ pub(crate) enum Message {
     SessionChanged,
     /// The host has something to tell.
     Report(Event),
+    /// Drops the sender: all that was reported before is written.
+    Written(Sender<()>),
     /// A library was asked for, whose image may have arrived before.
     Replan,
 }
@@ -137,6 +139,7 @@ impl Inbox {
             match message {
                 Message::Touched => self.look(),
                 Message::Report(event) => self.report(event),
+                Message::Written(told) => drop(told),
                 Message::Replan => self.offer(Vec::new()),
                 Message::SessionChanged => {
                     if self.move_to_newest_session() {
@@ -353,6 +356,9 @@ fn watch(directory: &Path, inbox: Sender<Message>) -> notify::Result<Box<dyn Wat
     Ok(watcher)
 }
 
+/// How long a panic may be held back for its event.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 static PANICS: OnceLock<&'static Host> = OnceLock::new();
 
 fn services(host: &'static Host) -> &'static Services {
@@ -400,6 +406,12 @@ fn panicked(function: &str, message: &str) {
         function: function.to_owned(),
         message: message.to_owned(),
     });
+    // Nobody may catch it, and then the program ends here: what was reported is written first. Not at any price, for the
+    // inbox may be loading an image.
+    let (told, written) = crossbeam_channel::bounded(0);
+    if host.inbox.send(Message::Written(told)).is_ok() {
+        let _ = written.recv_timeout(LAST_WORDS);
+    }
 }
 
 /// Begins a panic of the host's own `std`, whose unwinding an image's frames let pass.

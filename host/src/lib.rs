@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # struct World;
-//! # mod logic { pub fn update(_: &mut super::World, _: f32) {} }
+//! # mod logic { pub fn update<W>(_: &mut W, _: f32) {} }
 //! let pit = pitstop_host::attach(); // inert unless a session is running
 //! let mut world = World;
 //! loop {

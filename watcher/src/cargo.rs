@@ -109,7 +109,7 @@ impl Workspace {
     pub(crate) fn uses_attribute(&self, manifest_directory: &Path) -> bool {
         let package = self.members().into_iter().find(|package| directory_of(package) == manifest_directory);
         package.is_some_and(|package| {
-            let ours = package.name.starts_with("pitstop-") && package.name != "pitstop-tests";
+            let ours = ["pitstop-host", "pitstop-reloadable", "pitstop-tests"].contains(&package.name.as_str());
             !ours && package.dependencies.iter().any(|dependency| dependency.name == "pitstop-reloadable")
         })
     }

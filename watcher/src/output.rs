@@ -3,6 +3,7 @@
 use crate::process::terminal_is_taken;
 use pitstop_contract::event::Event;
 use pitstop_contract::{Reason, Rule};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 
 /// Where events go.
@@ -10,11 +11,15 @@ pub(crate) struct Output {
     json: bool,
     /// What was not shown since a full-screen program has the terminal.
     withheld: Vec<String>,
+    /// Whether the program was built once.
+    is_live: bool,
+    /// Warnings that were shown: one that stays is not news.
+    warned: BTreeSet<String>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, withheld: Vec::new() }
+        Self { json, withheld: Vec::new(), is_live: false, warned: BTreeSet::new() }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -32,8 +37,26 @@ impl Output {
                 // A closed pipe: whoever read has gone, and the program goes on.
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
             }
-        } else if let Some(text) = describe(event) {
+        } else if let Some(text) = describe(event, self.is_live) {
             self.line(text);
+        }
+        self.is_live |= matches!(event, Event::Session { .. });
+    }
+
+    /// The program's own crates are about to be compiled, which cargo's lines do not show.
+    pub(crate) fn building(&mut self, program: &str, crates: usize) {
+        if !self.json {
+            let plural = if crates == 1 { "" } else { "s" };
+            self.line(format!("{}{program} live, {crates} crate{plural} of the workspace", label(GREEN, "Building")));
+        }
+    }
+
+    /// rustc's warnings, each once. With `--json` their number is in the event.
+    pub(crate) fn warnings(&mut self, warnings: &[String]) {
+        for warning in warnings {
+            if !self.json && self.warned.insert(warning.clone()) {
+                self.line(warning.trim_end().to_owned());
+            }
         }
     }
 
@@ -75,7 +98,8 @@ fn label(colour: &str, word: &str) -> String {
     format!("{colour}{word:>12}\x1b[0m ")
 }
 
-fn describe(event: &Event) -> Option<String> {
+/// `is_live`: the program was built once, and may be running.
+fn describe(event: &Event, is_live: bool) -> Option<String> {
     let text = match event {
         Event::Session { crates, linkage, linkage_reason, directory, host, .. } => {
             let mut text = label(GREEN, "Pitstop");
@@ -103,7 +127,8 @@ fn describe(event: &Event) -> Option<String> {
         Event::BuildFailed { crate_name, errors, rendered, .. } => {
             let plural = if *errors == 1 { "" } else { "s" };
             let head = label(RED, "Not built");
-            format!("{}\n{head}{crate_name}: {errors} error{plural}; the program goes on as it is", rendered.trim_end())
+            let so = if is_live { "the program goes on as it is" } else { "waiting for the edit that mends it" };
+            format!("{}\n{head}{crate_name}: {errors} error{plural}; {so}", rendered.trim_end())
         }
         Event::Rejected { reasons, .. } if reasons.iter().all(|reason| reason.rule == Rule::HostCode) => {
             let files: Vec<&str> = reasons.iter().map(|reason| reason.subject.as_str()).collect();
@@ -155,7 +180,7 @@ mod tests {
 
     /// What a person reads, without colours.
     fn shown(event: &Event) -> String {
-        let text = describe(event).unwrap_or_default();
+        let text = describe(event, true).unwrap_or_default();
         [GREEN, RED, YELLOW, BLUE, "\x1b[0m"].iter().fold(text, |text, colour| text.replace(colour, ""))
     }
 

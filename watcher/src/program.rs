@@ -209,6 +209,25 @@ impl Program {
         dirty.iter().copied().filter(reaches).map(|id| &self.units[id])
     }
 
+    /// Changed crates that reach an image, and that the program's own code uses too: there they stay as they were.
+    pub(crate) fn copies_in_host(&self, dirty: &BTreeSet<Id>) -> Vec<(String, String)> {
+        let linked = self.linked_into_host();
+        let plain = |id: &Id| linked.contains(id) && !self.reloadable.contains(id);
+        let users: Vec<Id> = linked.iter().copied().filter(|id| plain(id)).collect();
+        let copied = dirty.iter().filter(|id| plain(id) && !self.jobs_for(&BTreeSet::from([**id])).is_empty());
+        let copied = copied.filter(|id| users.iter().any(|&user| self.dependencies(user).any(|found| found == **id)));
+        copied
+            .map(|&id| {
+                let name = self.units[id].crate_name.clone();
+                let notice = format!(
+                    "`{name}` is linked into the program as well: what the program itself calls of it stays as it was until a \
+                     restart"
+                );
+                (name, notice)
+            })
+            .collect()
+    }
+
     /// Whether a path is a workspace crate's folder or inside of it, the innermost one.
     pub(crate) fn owner(&self, path: &Path) -> Option<&Path> {
         let folders = self.units.iter().map(|unit| unit.manifest_directory.as_path());

@@ -50,7 +50,8 @@ pub(crate) fn run(options: Options, mut output: Output) -> std::process::ExitCod
     let code = match begin(options, &mut output) {
         Ok(code) => code,
         Err(fatal) => {
-            output.line(format!("\x1b[1;31merror\x1b[0m: {}", fatal.message));
+            let message = fatal.message.strip_prefix("error: ").unwrap_or(&fatal.message);
+            output.line(format!("\x1b[1;31merror\x1b[0m: {message}"));
             fatal.code as u8
         }
     };
@@ -109,6 +110,7 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
         host: None,
         wanted_files: BTreeMap::new(),
         wanted_crates: BTreeSet::new(),
+        told_copies: BTreeSet::new(),
     };
     state.run(&messages)
 }
@@ -228,12 +230,15 @@ struct Loop<'a> {
     /// Libraries that the host asked for by path, and the content that was published last.
     wanted_files: BTreeMap<PathBuf, u32>,
     wanted_crates: BTreeSet<String>,
+    /// Crates of which it was said that the program has a copy of its own.
+    told_copies: BTreeSet<String>,
 }
 
 impl Loop<'_> {
     fn run(mut self, messages: &Receiver<Message>) -> Result<u8, Fatal> {
         self.watch_workspace()?;
         let jobs = self.program.everything();
+        self.output.building(&self.wanted.flags[1], jobs.len());
         self.build(jobs, Purpose::Start);
         for message in messages {
             match message {
@@ -320,7 +325,7 @@ impl Loop<'_> {
             let units = self.sources.made_from(path);
             let is_known = self.sources.is_known(path);
             if is_known && self.sources.changed(path) {
-                if units.is_empty() {
+                if self.sources.is_manifest(path) {
                     manifests.push(path.to_owned());
                 }
                 changed.push(path.to_owned());
@@ -343,9 +348,10 @@ impl Loop<'_> {
 
     /// Whether a file that no compiler has named may be what the last failed build lacked: a module just made.
     fn may_mend(&self, path: &Path) -> bool {
-        let is_backup = path.to_string_lossy().ends_with('~');
+        // An editor's own files come and go beside the sources.
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
         let waits = self.last_failed || (self.building.is_some() && !self.dirty.is_empty());
-        waits && !is_backup && path.is_file() && self.program.owner(path).is_some()
+        waits && is_source && path.is_file() && self.program.owner(path).is_some()
     }
 
     fn take_up(&mut self, changed: &[PathBuf], dirty: BTreeSet<Id>) {
@@ -360,6 +366,11 @@ impl Loop<'_> {
         let jobs = self.program.jobs_for(&all);
         let crates = self.images_of(&jobs);
         self.tell(&Event::Change { files: files.clone(), crates });
+        for (name, notice) in self.program.copies_in_host(&dirty) {
+            if self.told_copies.insert(name) {
+                self.notice(notice);
+            }
+        }
         let stuck: Vec<String> = self.program.host_code(&dirty).map(|unit| unit.crate_name.clone()).collect();
         for crate_name in stuck {
             self.reject(
@@ -501,13 +512,14 @@ impl Loop<'_> {
             }
             Outcome::Built => {
                 self.last_failed = false;
+                self.output.warnings(&report.warnings);
                 match building.purpose {
                     Purpose::Start => self.go_live()?,
-                    Purpose::Warm if self.options.starts_program => {
+                    Purpose::Warm => {
                         report.artifacts.iter().for_each(|artifact| drop(std::fs::remove_file(&artifact.path)));
                     }
-                    Purpose::Warm | Purpose::Publish => {
-                        self.publish(&building, &report.artifacts, report.warnings, finished);
+                    Purpose::Publish => {
+                        self.publish(&building, &report.artifacts, report.warnings.len(), finished);
                     }
                 }
             }
@@ -577,7 +589,9 @@ impl Loop<'_> {
         }
         let images = program.images();
         if !images.is_empty() {
-            self.build(images, Purpose::Warm);
+            // A program that was started by hand may be older than the source.
+            let purpose = if self.options.starts_program { Purpose::Warm } else { Purpose::Publish };
+            self.build(images, purpose);
         }
         Ok(())
     }

@@ -81,6 +81,8 @@ fn content(path: &Path) -> Content {
 #[derive(Default)]
 pub(crate) struct Sources {
     known: HashMap<PathBuf, Content>,
+    /// Those of them that cargo reads, not a compiler.
+    manifests: BTreeSet<PathBuf>,
     units: BTreeMap<Job, Vec<PathBuf>>,
 }
 
@@ -110,6 +112,12 @@ impl Sources {
     /// A file that matters though no compiler reads it: a manifest, a build script.
     pub(crate) fn know(&mut self, file: &Path) {
         self.known.entry(file.to_owned()).or_insert_with(|| content(file));
+        self.manifests.insert(file.to_owned());
+    }
+
+    /// Whether a change of the file is cargo's business.
+    pub(crate) fn is_manifest(&self, path: &Path) -> bool {
+        self.manifests.contains(path)
     }
 
     pub(crate) fn is_known(&self, path: &Path) -> bool {

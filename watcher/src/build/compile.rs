@@ -74,7 +74,8 @@ pub(crate) struct Report {
     pub(crate) artifacts: Vec<Artifact>,
     /// The files that each compiled crate was made from.
     pub(crate) sources: BTreeMap<Job, Vec<PathBuf>>,
-    pub(crate) warnings: usize,
+    /// Each warning as rustc renders it.
+    pub(crate) warnings: Vec<String>,
 }
 
 struct Finished {
@@ -86,7 +87,7 @@ struct Finished {
 #[derive(Default)]
 struct Diagnostics {
     errors: usize,
-    warnings: usize,
+    warnings: Vec<String>,
     rendered: String,
 }
 
@@ -100,7 +101,8 @@ pub(crate) fn compile(
     place: &Place,
     cancel: &Cancel,
 ) -> Report {
-    let mut report = Report { outcome: Outcome::Built, artifacts: Vec::new(), sources: BTreeMap::new(), warnings: 0 };
+    let mut report =
+        Report { outcome: Outcome::Built, artifacts: Vec::new(), sources: BTreeMap::new(), warnings: Vec::new() };
     let limit = std::thread::available_parallelism().map_or(2, usize::from);
     let mut waiting: Vec<Job> = jobs.to_vec();
     let mut unfinished: BTreeSet<Job> = jobs.iter().copied().collect();
@@ -135,7 +137,7 @@ pub(crate) fn compile(
             }
             continue;
         }
-        report.warnings += done.diagnostics.warnings;
+        report.warnings.extend(done.diagnostics.warnings);
         let (built, dep_info) = place.output(unit, done.job.form);
         report.sources.insert(done.job, sources(&dep_info, &unit.captured.directory));
         let kind = match done.job.form {
@@ -172,7 +174,7 @@ fn start(job: Job, command: Command, cancel: Cancel, sender: Sender<Finished>) {
 }
 
 fn run(mut command: Command, cancel: &Cancel) -> (bool, Diagnostics) {
-    let failed = |message: String| (false, Diagnostics { errors: 1, warnings: 0, rendered: message });
+    let failed = |message: String| (false, Diagnostics { errors: 1, warnings: Vec::new(), rendered: message });
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = {
         // Under the lock, so that a compiler is either never started or known to whoever cancels.
@@ -233,7 +235,7 @@ impl Diagnostics {
                     self.rendered.push_str(&rendered);
                 }
             }
-            "warning" if !diagnostic.spans.is_empty() || diagnostic.code.is_some() => self.warnings += 1,
+            "warning" if !diagnostic.spans.is_empty() || diagnostic.code.is_some() => self.warnings.push(rendered),
             _ => {}
         }
     }
