@@ -7,9 +7,11 @@
 use pitstop_contract::event::{Event, Stages};
 use pitstop_tests::{Project, Session};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const ROUNDS: u64 = 11;
+/// Between edits: cargo-watch passes over an edit that comes while its command is still ending.
+const PAUSE: Duration = Duration::from_millis(1500);
 
 fn main() {
     for (name, source) in [("tiny", String::new()), ("2,000 lines, 100 serde derives", large())] {
@@ -63,7 +65,9 @@ fn start_peer(project: &Project) -> (Session, Session) {
     (watch, Session::start(cargo(&["run"])))
 }
 
+#[expect(clippy::disallowed_methods, reason = "edits are spaced as a person would, nothing is awaited")]
 fn timed(project: &Project, session: &mut Session, round: u64) -> f64 {
+    std::thread::sleep(PAUSE);
     let text =
         project.replaced("logic/src/lib.rs", &format!("    {}\n", 100 + round), &format!("    {}\n", 101 + round));
     let begun = Instant::now();

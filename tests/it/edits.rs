@@ -333,3 +333,21 @@ fn another_version_of_a_linked_dependency_asks_for_a_restart() {
     session.goes_live("logic");
     session.prints("score 4");
 }
+
+#[test]
+fn a_new_crate_of_any_name_leaves_the_others_reloadable() {
+    let project = Project::new("basic");
+    let mut session = project.live(&[]);
+    project.write("alpha/Cargo.toml", "[package]\nname = \"alpha\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+    project.write("alpha/src/lib.rs", "pub fn seven() -> u32 {\n    7\n}\n");
+    project.edit("Cargo.toml", "[\"game\"", "[\"alpha\", \"game\"");
+    let manifest = project.read("logic/Cargo.toml");
+    project.write("logic/Cargo.toml", &format!("{manifest}alpha = {{ path = \"../alpha\" }}\n"));
+    session.goes_live("logic");
+    project.edit(LOGIC, "world.score = score();", "world.score = alpha::seven();");
+    session.goes_live("logic");
+    session.prints("score 7");
+    project.edit("alpha/src/lib.rs", "    7\n", "    8\n");
+    session.goes_live("logic");
+    session.prints("score 8");
+}

@@ -305,6 +305,25 @@ fn a_c_library_that_is_built_later_comes_then_even_into_a_folder_that_was_not_th
 }
 
 #[test]
+fn a_c_library_whose_folder_is_made_anew_is_live() {
+    let project = Project::new("classic");
+    let path = "build/out/libphys.so";
+    let build = |step: &str| {
+        std::fs::create_dir_all(project.path("build/out")).expect("a folder");
+        cc(&project, path, &["-g", step]);
+    };
+    project.edit("native/phys.c", "#define STEP 1\n", "");
+    build("-DSTEP=1");
+    let mut session = game(&project, &[path, "tick"]);
+    session.prints("tick 21");
+    for step in 2..5 {
+        std::fs::remove_dir_all(project.path("build")).expect("a removal");
+        build(&format!("-DSTEP={step}"));
+        session.prints(&format!("tick {}", 20 + step));
+    }
+}
+
+#[test]
 fn a_c_library_without_debug_info_must_be_vouched_for() {
     let project = Project::new("classic");
     cc(&project, PHYS, &["-g0"]);

@@ -185,3 +185,26 @@ fn a_build_script_and_its_output_reach_the_image_and_its_change_goes_through_car
     session.goes_live("logic");
     session.prints("good day score 5");
 }
+
+#[test]
+fn a_reloadable_crate_that_is_a_dynamic_library_too_and_was_built_by_cargo_before() {
+    let project = Project::new("basic");
+    // A name that no other copy has: dynamic libraries of all copies share one folder.
+    project.edit("logic/Cargo.toml", "name = \"logic\"\n", "name = \"logik\"\n");
+    project.edit(
+        "logic/Cargo.toml",
+        "util = { path = \"../util\" }\n",
+        "\n[lib]\ncrate-type = [\"rlib\", \"cdylib\"]\n",
+    );
+    project.edit("game/Cargo.toml", "logic = { ", "logic = { package = \"logik\", ");
+    project.edit(LOGIC, "util::label()", "\"none\"");
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.args(["build", "--quiet"]).current_dir(project.directory()).env_remove("CARGO_TARGET_DIR");
+    cargo.envs(project.pitstop(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(cargo.status().is_ok_and(|status| status.success()), "cargo build");
+    let mut session = project.live(&[]);
+    session.prints("answer 42");
+    project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = 43");
+    session.goes_live("logik");
+    session.prints("answer 43");
+}

@@ -56,6 +56,8 @@ pub(crate) struct Capture {
     pub(crate) native_paths: Vec<String>,
     /// The libraries of each package outside of the captured ones, by file.
     pub(crate) libraries: HashMap<PathBuf, PackageId>,
+    /// Dynamic libraries for which cargo did not call the compiler, by package and crate.
+    fresh: Vec<(PackageId, String)>,
 }
 
 fn cargo() -> PathBuf {
@@ -269,7 +271,23 @@ impl Workspace {
             return Err(Fatal::workspace("cargo could not build the dependencies; its messages are above"));
         }
         capture.read_units(&folder)?;
+        if self.forget_built(&capture) {
+            return self.capture(selection, package, flags, session);
+        }
         Ok(capture)
+    }
+
+    /// Dynamic libraries have one name with or without the wrapper, so that cargo takes one that `cargo build` made for
+    /// ours, and does not call the compiler. Without the file it does; whether there was any such.
+    fn forget_built(&self, capture: &Capture) -> bool {
+        let Some(folder) = capture.units.iter().find_map(Unit::out_directory) else { return false };
+        let real = self.real();
+        let members = capture.fresh.iter().filter_map(|(id, crate_name)| {
+            let package = self.members().into_iter().find(|package| package.id == *id)?;
+            (!real.contains(directory_of(package))).then_some(crate_name)
+        });
+        let file = |name: &String| format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        members.filter(|name| std::fs::remove_file(folder.join(file(name))).is_ok()).count() > 0
     }
 }
 
@@ -288,6 +306,10 @@ impl Capture {
                 self.native_paths.extend(script.linked_paths.iter().map(ToString::to_string));
             }
             Message::CompilerArtifact(artifact) => {
+                let kinds = &artifact.target.kind;
+                if artifact.fresh && kinds.iter().any(|kind| matches!(kind, TargetKind::CDyLib | TargetKind::DyLib)) {
+                    self.fresh.push((artifact.package_id.clone(), artifact.target.name.replace('-', "_")));
+                }
                 for file in artifact.filenames {
                     self.libraries.insert(file.into_std_path_buf(), artifact.package_id.clone());
                 }

@@ -83,6 +83,7 @@ impl Program {
     ///
     /// Returns the crate whose dependencies are not those that the running program is linked with.
     pub(crate) fn take_identities(&mut self, running: &Self) -> Option<String> {
+        self.take_places(running);
         for unit in &mut self.units {
             if let Some(known) = running.find(unit) {
                 unit.set_metadata(&known.metadata);
@@ -101,12 +102,32 @@ impl Program {
         self.units.iter().find_map(missing)
     }
 
+    /// Puts each crate where it is in the running program, so that an [`Id`] from before still means it. What the program
+    /// no longer has keeps its place, for nobody.
+    fn take_places(&mut self, running: &Self) {
+        let mut units = running.units.clone();
+        let mut free: BTreeSet<Id> = (0..units.len()).collect();
+        let mut places = Vec::new();
+        for unit in std::mem::take(&mut self.units) {
+            let place = free.iter().copied().find(|&id| units[id].is_same_crate(&unit));
+            match place {
+                Some(place) => units[place] = unit,
+                None => units.push(unit),
+            }
+            places.push(place.unwrap_or(units.len() - 1));
+            if let Some(place) = place {
+                free.remove(&place);
+            }
+        }
+        self.units = units;
+        self.host = places[self.host];
+        self.reloadable = self.reloadable.iter().map(|&id| places[id]).collect();
+        self.libraries = self.libraries.iter().map(|&id| places[id]).collect();
+        self.index();
+    }
+
     fn find(&self, like: &Unit) -> Option<&Unit> {
-        self.units.iter().find(|unit| {
-            unit.crate_name == like.crate_name
-                && unit.manifest_directory == like.manifest_directory
-                && unit.is_program() == like.is_program()
-        })
+        self.units.iter().find(|unit| unit.is_same_crate(like))
     }
 
     /// The crates whose command is another than in `before`, or that read something which cargo has built anew.

@@ -650,7 +650,7 @@ impl Loop<'_> {
             let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
             // The next one may have been made before the watch began, unnoticed.
             let Some(folder) = nearest.filter(|folder| watched != Some(*folder)) else { return };
-            if let Err(error) = self.watch.folder(folder, RecursiveMode::NonRecursive) {
+            if let Err(error) = self.watch.anew(folder) {
                 return self.notice(format!("cannot watch {}: {error}", folder.display()));
             }
             watched = Some(folder);
@@ -684,20 +684,10 @@ impl Loop<'_> {
         // Together with the program, whose features the command line may name.
         let mut flags = vec!["-p".to_owned(), package.name.to_string(), "--lib".to_owned()];
         flags.extend(self.wanted.flags.clone());
-        let capture = || {
-            let capture = workspace.capture(&self.options.selection, &self.wanted.package, &flags, &self.session);
-            capture.map_err(|fatal| format!("{asks}: {}", fatal.message))
-        };
-        let mut found = capture()?;
-        if !found.units.iter().any(|unit| unit.crate_name == crate_name) {
-            // `cargo build` has built it before, under the same name: without the file cargo calls the compiler again.
-            let file = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-            let folder = program.units[program.host].out_directory().unwrap_or_default();
-            let _ = std::fs::remove_file(folder.join(file));
-            found = capture()?;
-        }
-        found.units.retain(|unit| !unit.is_program());
-        program.add_library(&mut found, crate_name).ok_or_else(|| {
+        let capture = workspace.capture(&self.options.selection, &self.wanted.package, &flags, &self.session);
+        let mut capture = capture.map_err(|fatal| format!("{asks}: {}", fatal.message))?;
+        capture.units.retain(|unit| !unit.is_program());
+        program.add_library(&mut capture, crate_name).ok_or_else(|| {
             format!(
                 "{asks}, which is neither a `cdylib` nor a `dylib`: add `crate-type = [\"cdylib\"]` to [lib] in its \
                  Cargo.toml"

@@ -119,6 +119,13 @@ impl Unit {
             && self.captured.environment == other.captured.environment
     }
 
+    /// Whether both are the same crate, however it is called for.
+    pub(crate) fn is_same_crate(&self, other: &Self) -> bool {
+        self.crate_name == other.crate_name
+            && self.manifest_directory == other.manifest_directory
+            && self.is_program() == other.is_program()
+    }
+
     /// Crate and suffix: how other units' `--extern` arguments name it.
     pub(crate) fn stem(&self) -> String {
         format!("{}{}", self.crate_name, self.suffix)

@@ -54,6 +54,12 @@ impl Watch {
         self.folders.insert(folder.to_owned(), mode);
         Ok(())
     }
+
+    /// Watches a folder that may be another than the one that was watched under its name.
+    pub(crate) fn anew(&mut self, folder: &Path) -> notify::Result<()> {
+        self.folders.remove(folder);
+        self.folder(folder, RecursiveMode::NonRecursive)
+    }
 }
 
 /// Whether an event may have changed content, and if so whether the writer has finished.
