@@ -53,7 +53,8 @@ fn besides_the_compiler(stages: &Stages) -> f64 {
     stages.detect + stages.stage + stages.verify + stages.load + stages.swap
 }
 
-/// `cargo watch -w logic -x 'build -p logic'`, and `cargo run` in another terminal.
+/// `cargo watch -w logic -x "build -p logic"`, and `cargo run` in another terminal. Nothing is ignored, since the copies lie in a
+/// folder that git ignores.
 fn start_peer(project: &Project) -> (Session, Session) {
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new("cargo");
@@ -61,7 +62,7 @@ fn start_peer(project: &Project) -> (Session, Session) {
         command
     };
     assert!(cargo(&["build"]).status().is_ok_and(|status| status.success()), "the peer does not build");
-    let watch = Session::start(cargo(&["watch", "-w", "logic", "-x", "build -p logic"]));
+    let watch = Session::start(cargo(&["watch", "--ignore-nothing", "-w", "logic", "-x", "build -p logic"]));
     (watch, Session::start(cargo(&["run"])))
 }
 
