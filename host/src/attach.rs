@@ -5,6 +5,7 @@ use crate::events::{Events, Listeners};
 use crate::gate::{Gate, Unit};
 use crate::inbox::{self, Message};
 use crate::library::{Library, LibraryError, Shelf};
+use crate::lock::lock;
 use crate::program::Program;
 use crate::swap::{self, Outcome, Plan};
 use crossbeam_channel::Sender;
@@ -14,7 +15,7 @@ use pitstop_contract::event::Event;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 /// The program's end of a session; see [`attach`]. Cheap to copy, and good on any thread.
@@ -227,9 +228,4 @@ impl Host {
         // The inbox ends with the process only.
         let _ = self.inbox.send(Message::Report(event));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these hold is whole at every point where a panic could be.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

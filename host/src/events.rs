@@ -1,8 +1,9 @@
 //! Hands events to whoever listens, without ever waiting for them.
 
+use crate::lock::lock;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use pitstop_contract::event::Event;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How many events a listener that does not read keeps; the oldest go first.
@@ -45,13 +46,13 @@ pub(crate) struct Listeners(Mutex<Vec<(Sender<Event>, Receiver<Event>)>>);
 impl Listeners {
     pub(crate) fn subscribe(&self) -> Events {
         let (sender, receiver) = bounded(KEPT);
-        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = lock(&self.0);
         listeners.push((sender, receiver.clone()));
         Events(Some(receiver))
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        let listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let listeners = lock(&self.0);
         for (sender, receiver) in listeners.iter() {
             if let Err(TrySendError::Full(event)) = sender.try_send(event.clone()) {
                 let _ = receiver.try_recv();

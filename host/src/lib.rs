@@ -26,6 +26,7 @@ mod config;
 mod events;
 mod gate;
 mod library;
+mod lock;
 mod program;
 
 pub use attach::{Pitstop, attach, attach_with};

@@ -665,7 +665,7 @@ impl Loop<'_> {
         };
         // What is being built for hosts is built along with it.
         let building = self.building.as_ref();
-        let building = building.filter(|building| building.purpose == Purpose::Publish || !self.options.starts_program);
+        let building = building.filter(|building| building.purpose == Purpose::Publish);
         self.dirty.extend(building.into_iter().flat_map(|building| &building.jobs).map(|job| job.unit));
         // Whatever does not compile yet is built again with the edit that mends it.
         let mut jobs: BTreeSet<Job> = program.library_jobs(library).into_iter().collect();

@@ -4,6 +4,7 @@ use super::handle::{FunctionError, Library, LibraryError, is_path, prove};
 use crate::attach::Host;
 use crate::inbox::Message;
 use crate::load::Loaded;
+use crate::lock::lock;
 use crate::swap::{Cell, Target};
 use pitstop_contract::event::Event;
 use pitstop_contract::manifest::Kind;
@@ -11,7 +12,7 @@ use pitstop_contract::{Reason, Rule};
 use pitstop_reloadable::__private::Slot;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 /// All libraries of a host.
@@ -267,11 +268,6 @@ impl Claim {
 
 fn absolute(name: &str) -> String {
     std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.display().to_string())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these hold is whole at every point where a panic could be.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(all(test, target_os = "linux"))]

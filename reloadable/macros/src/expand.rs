@@ -362,6 +362,7 @@ fn future_output(signature: &Signature) -> ReturnType {
 
 fn call(signature: &Signature, function: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
     if matches!(signature.safety, Safety::Unsafe(_)) {
+        // SAFETY: expanded only inside of an `unsafe fn` with the same contract.
         quote!(unsafe { #function(#(#arguments),*) })
     } else {
         quote!(#function(#(#arguments),*))
@@ -532,6 +533,7 @@ fn once_per_crate(mode: Mode) -> TokenStream {
             #allocator
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn #entry(services: *const #rt::Services) -> *const #rt::Table {
+                // SAFETY: the caller of this `unsafe fn` keeps the contract of `enter_image`.
                 unsafe { #rt::enter_image(services) }
             }
         }
