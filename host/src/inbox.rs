@@ -363,7 +363,7 @@ static PANICS: OnceLock<&'static Host> = OnceLock::new();
 
 fn services(host: &'static Host) -> &'static Services {
     let _ = PANICS.set(host);
-    let linkage = host.program.crates.values().next();
+    let linkage = host.program.built.crates.values().next();
     let shared_std = linkage.is_some_and(|facts| {
         use pitstop_contract::descriptor::{fact, linkage};
         facts.get(fact::LINKAGE) == linkage::SHARED

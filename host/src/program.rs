@@ -1,21 +1,17 @@
 //! What is linked into the running program itself: its reloadable functions and the facts of their crates.
 
-use pitstop_contract::descriptor::{Descriptor, Facts, SlotFact, fact};
+use pitstop_contract::descriptor::{Descriptor, fact};
+use pitstop_proof::Built;
 use pitstop_reloadable::__private::{CRATES, ENTRIES, Slot};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// A reloadable function of the program: generation 0.
-pub(crate) struct Linked {
-    pub(crate) fact: SlotFact,
-    pub(crate) slot: &'static Slot,
-}
-
 /// Generation 0: the code linked into the host.
 #[derive(Default)]
 pub(crate) struct Program {
-    pub(crate) slots: HashMap<String, Linked>,
-    pub(crate) crates: HashMap<String, Facts>,
+    pub(crate) built: Built,
+    /// By the name of the function.
+    pub(crate) slots: HashMap<String, &'static Slot>,
 }
 
 impl Program {
@@ -24,31 +20,25 @@ impl Program {
         let mut program = Self::default();
         for entry in ENTRIES.iter() {
             let Some(slot) = entry.slot() else { continue };
-            match Descriptor::parse(entry.record()) {
-                Ok(descriptor) => {
-                    for fact in descriptor.slots {
-                        program.slots.insert(fact.name.clone(), Linked { fact, slot });
-                    }
-                }
-                Err(error) => log::error!("pitstop: a function's own record cannot be read: {error}"),
-            }
+            let Some(descriptor) = read(entry.record()) else { continue };
+            program.slots.extend(descriptor.slots.iter().map(|fact| (fact.name.clone(), slot)));
+            program.built.add(descriptor);
         }
-        for record in CRATES.iter() {
-            match Descriptor::parse(record) {
-                Ok(descriptor) => {
-                    let facts = descriptor.crates.into_iter();
-                    program.crates.extend(facts.map(|facts| (facts.crate_name.clone(), facts)));
-                }
-                Err(error) => log::error!("pitstop: a crate's own record cannot be read: {error}"),
-            }
+        for descriptor in CRATES.iter().filter_map(|record| read(record)) {
+            program.built.add(descriptor);
         }
         program
     }
 
     /// Where sessions of this build are, for a host that was started by hand.
     pub(crate) fn sessions(&self) -> Option<PathBuf> {
-        let facts = self.crates.values().next()?;
+        let facts = self.built.crates.values().next()?;
         let folder = facts.get(fact::SESSIONS);
         (!folder.is_empty()).then(|| PathBuf::from(folder))
     }
+}
+
+fn read(record: &[u8]) -> Option<Descriptor> {
+    let read = Descriptor::parse(record);
+    read.inspect_err(|error| log::error!("pitstop: a record of the program's own cannot be read: {error}")).ok()
 }

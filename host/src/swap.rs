@@ -6,11 +6,11 @@
 use crate::gate::Gate;
 use crate::load::Loaded;
 use crate::program::Program;
-use crate::verify::replaceable;
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::{SlotFact, crate_of};
 use pitstop_contract::event::{Event, Stages, Waited};
 use pitstop_contract::manifest::Kind;
+use pitstop_proof::slots::replaceable;
 use pitstop_reloadable::__private::Slot;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,14 +52,14 @@ unsafe impl Send for Plan {}
 /// Works out the stores into slots that make `target` live: the program's own, and those of every image in it.
 pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *const ())> {
     let mut stores = Vec::new();
-    for linked in program.slots.values() {
-        if let Some(pointer) = body(target, &linked.fact) {
-            stores.push((Cell::Slot(linked.slot), pointer));
+    for (name, slot) in &program.slots {
+        if let Some(pointer) = program.built.slots.get(name).and_then(|fact| body(target, fact)) {
+            stores.push((Cell::Slot(slot), pointer));
         }
     }
     for image in target.values() {
         for import in &image.imports {
-            let linked = || program.slots.get(&import.fact.name).map(|linked| linked.slot.pointer());
+            let linked = || program.slots.get(&import.fact.name).map(|slot| slot.pointer());
             if let Some(pointer) = body(target, &import.fact).or_else(linked) {
                 stores.push((Cell::Slot(import.slot), pointer));
             }

@@ -18,8 +18,9 @@ fn crates_depend_on_each_other_in_the_stated_directions_only() {
         ("pitstop-contract", vec![]),
         ("pitstop-macros", vec!["pitstop-contract"]),
         ("pitstop-reloadable", vec!["pitstop-contract", "pitstop-macros"]),
-        ("pitstop-host", vec!["pitstop-contract", "pitstop-reloadable"]),
-        ("pitstop-watcher", vec!["pitstop-contract"]),
+        ("pitstop-proof", vec!["pitstop-contract"]),
+        ("pitstop-host", vec!["pitstop-contract", "pitstop-proof", "pitstop-reloadable"]),
+        ("pitstop-watcher", vec!["pitstop-contract", "pitstop-proof"]),
     ];
     for (name, allowed) in allowed {
         for dependency in &found[name] {

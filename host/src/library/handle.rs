@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "gives a pointer the type that debug info, or the caller, vouches for")]
 
 use super::shelf::Book;
-use super::signature;
 use crate::load::Loaded;
+use pitstop_proof::signature;
 use pitstop_reloadable::__private::Slot;
 use std::any::type_name;
 use std::marker::PhantomData;

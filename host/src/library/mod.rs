@@ -2,7 +2,6 @@
 
 mod handle;
 mod shelf;
-mod signature;
 
 pub use handle::{Function, FunctionError, Library, LibraryError};
 pub(crate) use shelf::Shelf;

@@ -1,15 +1,11 @@
 //! Proves that an image matches the running program, from its file alone: no code of it runs.
 
-mod complete;
-mod facts;
-mod slots;
-
 use crate::library::Shelf;
 use crate::program::Program;
-use object::{NameOrOrdinal, Object, ObjectSection};
-use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SECTION_ELF};
+use pitstop_contract::descriptor::Descriptor;
 use pitstop_contract::manifest::{Image, Kind};
 use pitstop_contract::{Generation, Reason, Rule};
+use pitstop_proof::{complete, descriptor, exports, facts, slots};
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
@@ -43,7 +39,7 @@ pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> 
     inside(&image).map_err(one)?;
     let bytes = read(&path).map_err(one)?;
     identical(&image, &path, &bytes).map_err(one)?;
-    complete::complete(&path, &bytes).map_err(one)?;
+    complete(&path, &bytes).map_err(one)?;
     let descriptor = match image.kind {
         Kind::Library => {
             let exports = exports(&path, &bytes).map_err(one)?;
@@ -52,8 +48,8 @@ pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> 
         }
         Kind::Reloadable => {
             let descriptor = descriptor(&path, &bytes).map_err(one)?;
-            facts::compare(&image.crate_name, &descriptor, &bytes, program)?;
-            slots::compare(&image.crate_name, &descriptor, program)?;
+            facts::compare(&image.crate_name, &descriptor, &bytes, &program.built)?;
+            slots::compare(&image.crate_name, &descriptor, &program.built)?;
             descriptor
         }
     };
@@ -64,7 +60,7 @@ pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> 
 pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> {
     let started = Instant::now();
     let bytes = read(path).map_err(one)?;
-    complete::complete(path, &bytes).map_err(one)?;
+    complete(path, &bytes).map_err(one)?;
     let image = Image {
         crate_name: name.to_owned(),
         kind: Kind::Library,
@@ -138,41 +134,3 @@ fn identical(image: &Image, path: &Path, bytes: &[u8]) -> Result<(), Reason> {
     }
     Ok(())
 }
-
-/// The names of all symbols that a library exports.
-fn exports(path: &Path, bytes: &[u8]) -> Result<Vec<String>, Reason> {
-    let refuse = |error: object::Error| {
-        let advice = "the file is not what the linker writes; build it again";
-        Reason::new(Rule::Complete, path.display().to_string(), "a readable symbol table", error.to_string(), advice)
-    };
-    let file = object::File::parse(bytes).map_err(refuse)?;
-    let mut names = Vec::new();
-    for export in file.exports().map_err(refuse)? {
-        if let NameOrOrdinal::Name(name) = export.map_err(refuse)?.name() {
-            names.push(String::from_utf8_lossy(name).into_owned());
-        }
-    }
-    Ok(names)
-}
-
-/// Reads the descriptor out of its section.
-pub(crate) fn descriptor(path: &Path, bytes: &[u8]) -> Result<Descriptor, Reason> {
-    let subject = path.display().to_string();
-    let refuse = |found: String| {
-        let advice = "build it with this version of `cargo pitstop`";
-        Reason::new(Rule::Descriptor, &subject, format!("a descriptor in section `{SECTION_ELF}`"), found, advice)
-    };
-    let file = object::File::parse(bytes).map_err(|error| refuse(error.to_string()))?;
-    let Some(section) = file.section_by_name(SECTION_ELF).or_else(|| file.section_by_name("__pitstop")) else {
-        return Err(refuse("none".to_owned()));
-    };
-    let data = section.data().map_err(|error| refuse(error.to_string()))?;
-    let descriptor = Descriptor::parse(data).map_err(|error| refuse(error.to_string()))?;
-    if exports(path, bytes)?.iter().any(|name| name == ENTRY_SYMBOL) {
-        Ok(descriptor)
-    } else {
-        Err(refuse(format!("one, but no exported `{ENTRY_SYMBOL}`")))
-    }
-}
-
-pub(crate) use slots::replaceable;

@@ -1,7 +1,7 @@
 //! Finds an exported function in a library's debug info, and puts its signature together.
 
-use super::units::{Bytes, Entry, Place, Reader, Sections, TypeOf, Unit, children, flag, skip};
 use super::{DEPTH, Found, Shape, Ty};
+use crate::debug_info::units::{Bytes, Entry, Place, Reader, Sections, TypeOf, Unit, children, flag, skip};
 use gimli::constants as dw;
 use object::{Architecture, BinaryFormat, ExportTarget, NameOrOrdinal, Object};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ const CHAIN: usize = 4;
 const PARAMETERS: usize = 128;
 
 /// Looks an exported function up by its symbol. `None`: the file has no debug info that tells its signature.
-pub(crate) fn find(file: &[u8], symbol: &str) -> Result<Option<Found>, String> {
+pub fn find(file: &[u8], symbol: &str) -> Result<Option<Found>, String> {
     let file = object::File::parse(file).map_err(|error| format!("the file is no readable library: {error}"))?;
     let Some(address) = exported(&file, symbol)? else { return Ok(None) };
     let Some(sections) = Sections::of(&file)? else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Reads types from debug info.
 
-use super::units::{Entry, Place, Reader, TypeOf, children};
 use super::{Language, Shape, Ty};
+use crate::debug_info::units::{Entry, Place, Reader, TypeOf, children};
 use gimli::AttributeValue;
 use gimli::constants as dw;
 

@@ -3,9 +3,8 @@
 //! The file is read and never loaded. Its bytes are not trusted: every walk through them is bounded, and what cannot be
 //! read is reported or counts as another type.
 
-mod debug_info;
+mod find;
 mod types;
-mod units;
 
 mod compare;
 mod parse;
@@ -13,15 +12,15 @@ mod parse;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
-pub(crate) use compare::compare;
-pub(crate) use debug_info::find;
+pub use compare::compare;
+pub use find::find;
 
 /// How deep a type may nest. Deeper ones count as unreadable.
 const DEPTH: usize = 48;
 
 /// What debug info says of an exported function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
     pub(crate) parameters: Vec<Ty>,
     /// Whether more arguments may follow, as in C's `printf`.
     pub(crate) variadic: bool,

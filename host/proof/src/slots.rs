@@ -1,6 +1,6 @@
 //! The functions that the program calls: present, with the same signature, over types of the same size.
 
-use crate::program::{Linked, Program};
+use crate::Built;
 use pitstop_contract::descriptor::{Descriptor, SlotFact, crate_of};
 use pitstop_contract::{Reason, Rule};
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 ///
 /// A function that is not `pub` cannot be called from outside of its crate, so it may change or go: see
 /// [`replaceable`].
-pub(crate) fn compare(crate_name: &str, descriptor: &Descriptor, program: &Program) -> Result<(), Vec<Reason>> {
+pub fn compare(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Result<(), Vec<Reason>> {
     let mut reasons = Vec::new();
     let mut found = HashMap::new();
     for slot in &descriptor.slots {
@@ -23,10 +23,7 @@ pub(crate) fn compare(crate_name: &str, descriptor: &Descriptor, program: &Progr
             ));
         }
     }
-    let mut linked: Vec<&Linked> = program.slots.values().collect();
-    linked.sort_by(|a, b| a.fact.name.cmp(&b.fact.name));
-    for linked in linked {
-        let expected = &linked.fact;
+    for expected in built.slots.values() {
         if crate_of(&expected.name) != crate_name || !expected.public {
             continue;
         }
@@ -45,7 +42,7 @@ pub(crate) fn compare(crate_name: &str, descriptor: &Descriptor, program: &Progr
 }
 
 /// Whether a slot of this fact may be pointed to that function.
-pub(crate) fn replaceable(expected: &SlotFact, found: &SlotFact) -> bool {
+pub fn replaceable(expected: &SlotFact, found: &SlotFact) -> bool {
     difference(expected, found).is_empty()
 }
 

@@ -1,6 +1,6 @@
 //! The units of debug info and their entries: where they are, and what their attributes refer to.
 
-use super::Language;
+use crate::signature::Language;
 use gimli::constants as dw;
 use gimli::{
     Abbreviations, AttributeSpecification, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo,
@@ -12,16 +12,16 @@ use object::{CompressionFormat, Object, ObjectSection};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-pub(super) type Bytes<'a> = EndianSlice<'a, RunTimeEndian>;
+pub(crate) type Bytes<'a> = EndianSlice<'a, RunTimeEndian>;
 type Header<'a> = UnitHeader<Bytes<'a>>;
-pub(super) type Entry<'a> = gimli::DebuggingInformationEntry<Bytes<'a>>;
+pub(crate) type Entry<'a> = gimli::DebuggingInformationEntry<Bytes<'a>>;
 type Value<'a> = AttributeValue<Bytes<'a>>;
 
 /// How long a type's name may be, in bytes.
 const NAME: usize = 16 * 1024;
 
 /// The parts of the file that hold debug info. Absent ones are empty.
-pub(super) struct Sections<'a> {
+pub(crate) struct Sections<'a> {
     info: DebugInfo<Bytes<'a>>,
     abbreviations: DebugAbbrev<Bytes<'a>>,
     strings: DebugStr<Bytes<'a>>,
@@ -35,7 +35,7 @@ pub(super) struct Sections<'a> {
 
 impl<'a> Sections<'a> {
     /// `None`: there is no debug info, or a compressed one.
-    pub(super) fn of(file: &object::File<'a>) -> Result<Option<Self>, String> {
+    pub(crate) fn of(file: &object::File<'a>) -> Result<Option<Self>, String> {
         let mut compressed = false;
         let mut load = |id: SectionId| {
             let bytes = section(file, id)?;
@@ -73,11 +73,11 @@ fn section<'a>(file: &object::File<'a>, id: SectionId) -> Result<Option<Bytes<'a
 }
 
 /// One compilation unit. `gimli::Unit` would read its table of lines as well, which takes longer than all the rest.
-pub(super) struct Unit<'a> {
+pub(crate) struct Unit<'a> {
     header: Header<'a>,
     abbreviations: Rc<Abbreviations>,
-    pub(super) root: Entry<'a>,
-    pub(super) language: Language,
+    pub(crate) root: Entry<'a>,
+    pub(crate) language: Language,
     strings: DebugStrOffsetsBase<usize>,
     addresses: DebugAddrBase<usize>,
     range_lists: DebugRngListsBase<usize>,
@@ -107,16 +107,16 @@ impl<'a> Unit<'a> {
     }
 
     /// Whether functions are defined in it, rather than types for others.
-    pub(super) fn holds_code(&self) -> bool {
+    pub(crate) fn holds_code(&self) -> bool {
         matches!(self.header.type_(), UnitType::Compilation) && self.root.tag() == dw::DW_TAG_compile_unit
     }
 
-    pub(super) fn entry(&self, offset: UnitOffset) -> Option<Entry<'a>> {
+    pub(crate) fn entry(&self, offset: UnitOffset) -> Option<Entry<'a>> {
         self.header.entry(&self.abbreviations, offset).ok()
     }
 
     /// All entries from the given one on, or from the root.
-    pub(super) fn entries(&self, from: Option<UnitOffset>) -> gimli::Result<EntriesRaw<'_, Bytes<'a>>> {
+    pub(crate) fn entries(&self, from: Option<UnitOffset>) -> gimli::Result<EntriesRaw<'_, Bytes<'a>>> {
         self.header.entries_raw(&self.abbreviations, from)
     }
 }
@@ -137,20 +137,20 @@ fn language(root: &Entry<'_>) -> Language {
 
 /// An entry, by its place.
 #[derive(Clone)]
-pub(super) struct Place<'a> {
-    pub(super) unit: Rc<Unit<'a>>,
-    pub(super) offset: UnitOffset,
+pub(crate) struct Place<'a> {
+    pub(crate) unit: Rc<Unit<'a>>,
+    pub(crate) offset: UnitOffset,
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn entry(&self) -> Option<Entry<'a>> {
+    pub(crate) fn entry(&self) -> Option<Entry<'a>> {
         self.unit.entry(self.offset)
     }
 }
 
 /// What an entry says of its type.
 #[derive(Clone)]
-pub(super) enum TypeOf<'a> {
+pub(crate) enum TypeOf<'a> {
     /// C's `void`, and Rust's `()` as a result.
     Nothing,
     At(Place<'a>),
@@ -158,9 +158,9 @@ pub(super) enum TypeOf<'a> {
     Lost,
 }
 
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     sections: Sections<'a>,
-    pub(super) headers: Vec<Header<'a>>,
+    pub(crate) headers: Vec<Header<'a>>,
     /// Units that other units refer to, by their index.
     referred: HashMap<usize, Rc<Unit<'a>>>,
     /// The abbreviations read last, and where they are. Units that were linked as one share theirs.
@@ -168,7 +168,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn of(sections: Sections<'a>) -> gimli::Result<Self> {
+    pub(crate) fn of(sections: Sections<'a>) -> gimli::Result<Self> {
         let mut headers = Vec::new();
         let mut units = sections.info.units();
         while let Some(header) = units.next()? {
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         Ok(Self { sections, headers, referred: HashMap::new(), abbreviations: None })
     }
 
-    pub(super) fn unit(&mut self, index: usize) -> gimli::Result<Option<Unit<'a>>> {
+    pub(crate) fn unit(&mut self, index: usize) -> gimli::Result<Option<Unit<'a>>> {
         let Some(&header) = self.headers.get(index) else { return Ok(None) };
         let offset = header.debug_abbrev_offset().0;
         let abbreviations = match &self.abbreviations {
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the unit's code may include the address. A unit that does not say where its code is may.
-    pub(super) fn may_hold(&self, unit: &Unit<'a>, address: u64) -> bool {
+    pub(crate) fn may_hold(&self, unit: &Unit<'a>, address: u64) -> bool {
         let low = unit.root.attr_value(dw::DW_AT_low_pc).and_then(|value| self.address(unit, value));
         if let Some(ranges) = unit.root.attr_value(dw::DW_AT_ranges) {
             return self.in_ranges(unit, ranges, low.unwrap_or(0), address).unwrap_or(true);
@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn string(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<Bytes<'a>> {
+    pub(crate) fn string(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<Bytes<'a>> {
         match value {
             AttributeValue::String(string) => Some(string),
             AttributeValue::DebugStrRef(offset) => self.sections.strings.get_str(offset).ok(),
@@ -256,13 +256,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn name(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Option<String> {
+    pub(crate) fn name(&self, unit: &Unit<'a>, entry: &Entry<'a>) -> Option<String> {
         let name = self.string(unit, entry.attr_value(dw::DW_AT_name)?)?;
         (name.len() <= NAME).then(|| String::from_utf8_lossy(name.slice()).into_owned())
     }
 
     /// The entry that an attribute refers to, in its own unit or in another.
-    pub(super) fn follow(&mut self, unit: &Rc<Unit<'a>>, value: Value<'a>) -> Option<Place<'a>> {
+    pub(crate) fn follow(&mut self, unit: &Rc<Unit<'a>>, value: Value<'a>) -> Option<Place<'a>> {
         match value {
             AttributeValue::UnitRef(offset) => Some(Place { unit: Rc::clone(unit), offset }),
             AttributeValue::DebugInfoRef(offset) => {
@@ -284,7 +284,7 @@ impl<'a> Reader<'a> {
         Some(unit)
     }
 
-    pub(super) fn type_of(&mut self, unit: &Rc<Unit<'a>>, entry: &Entry<'a>) -> TypeOf<'a> {
+    pub(crate) fn type_of(&mut self, unit: &Rc<Unit<'a>>, entry: &Entry<'a>) -> TypeOf<'a> {
         match entry.attr_value(dw::DW_AT_type) {
             None => TypeOf::Nothing,
             Some(value) => self.follow(unit, value).map_or(TypeOf::Lost, TypeOf::At),
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
 
 /// Passes over an entry's attributes. gimli adds up lengths that it reads without a look at the sum, so that no read
 /// length may have another after it.
-pub(super) fn skip(
+pub(crate) fn skip(
     entries: &mut EntriesRaw<'_, Bytes<'_>>,
     attributes: &[AttributeSpecification],
 ) -> gimli::Result<()> {
@@ -305,7 +305,7 @@ pub(super) fn skip(
 }
 
 /// The children of an entry that are asked for, as far as they can be read.
-pub(super) fn children(place: &Place<'_>, mut wanted: impl FnMut(dw::DwTag) -> bool) -> Vec<UnitOffset> {
+pub(crate) fn children(place: &Place<'_>, mut wanted: impl FnMut(dw::DwTag) -> bool) -> Vec<UnitOffset> {
     let mut found = Vec::new();
     let Ok(mut entries) = place.unit.entries(Some(place.offset)) else { return found };
     let mut first = true;
@@ -324,6 +324,6 @@ pub(super) fn children(place: &Place<'_>, mut wanted: impl FnMut(dw::DwTag) -> b
     found
 }
 
-pub(super) fn flag(entry: &Entry<'_>, name: dw::DwAt) -> bool {
+pub(crate) fn flag(entry: &Entry<'_>, name: dw::DwAt) -> bool {
     entry.attr_value(name) == Some(AttributeValue::Flag(true))
 }

@@ -10,7 +10,7 @@ use pitstop_contract::{Reason, Rule};
 use std::path::Path;
 
 /// Shows that `bytes` are a complete dynamic library that this process could load.
-pub(crate) fn complete(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+pub fn complete(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
     let check = Check { subject: path.display().to_string() };
     if bytes.is_empty() {
         return Err(check.incomplete("an empty file"));
@@ -126,7 +126,7 @@ fn machine_name(machine: elf::Machine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::{descriptor, exports};
+    use crate::{descriptor, exports};
 
     /// This test's own executable: a large, real ELF file of this machine.
     fn executable() -> Vec<u8> {

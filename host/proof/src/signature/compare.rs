@@ -8,7 +8,7 @@ use super::{Found, Language, Shape, Ty};
 ///
 /// Types of Rust must be the same by name, but for the modules they are in, as far as names can be compared. For other
 /// languages `extern "C"` must be asked for; scalars and pointers must be of one kind, aggregates named alike.
-pub(crate) fn compare(wanted: &str, found: &Found) -> Result<(), (String, String)> {
+pub fn compare(wanted: &str, found: &Found) -> Result<(), (String, String)> {
     let Some(Tree::Function(signature)) = Tree::parse(wanted) else {
         return Err((wanted.to_owned(), shown(found, &Signature::default())));
     };

@@ -1,6 +1,6 @@
 //! The build's facts: compiler, target, profile, linkage.
 
-use crate::program::Program;
+use crate::Built;
 use object::{Object, ObjectSection};
 use pitstop_contract::descriptor::{Descriptor, Facts, fact};
 use pitstop_contract::{Reason, Rule};
@@ -23,12 +23,7 @@ const EQUAL: [(&str, Rule, &str); 13] = [
 ];
 
 /// Compares the image's crates with the program's.
-pub(crate) fn compare(
-    crate_name: &str,
-    descriptor: &Descriptor,
-    bytes: &[u8],
-    program: &Program,
-) -> Result<(), Vec<Reason>> {
+pub fn compare(crate_name: &str, descriptor: &Descriptor, bytes: &[u8], built: &Built) -> Result<(), Vec<Reason>> {
     let Some(own) = descriptor.facts_of(crate_name) else {
         let found = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(vec![Reason::new(
@@ -40,7 +35,7 @@ pub(crate) fn compare(
         )]);
     };
     let mut reasons = Vec::new();
-    let Some(host) = program.crates.get(crate_name) else {
+    let Some(host) = built.crates.get(crate_name) else {
         return Err(vec![Reason::new(
             Rule::Dependencies,
             crate_name,
@@ -52,7 +47,7 @@ pub(crate) fn compare(
     differences(own, host, &mut reasons);
     for linked in &descriptor.crates {
         if linked.crate_name != crate_name
-            && let Some(host) = program.crates.get(&linked.crate_name)
+            && let Some(host) = built.crates.get(&linked.crate_name)
         {
             differences(linked, host, &mut reasons);
         }

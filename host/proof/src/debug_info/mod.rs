@@ -1,0 +1,3 @@
+//! Debug info as DWARF writes it: where it is in a file, and its entries.
+
+pub(crate) mod units;

@@ -1,0 +1,17 @@
+//! Shows, from the bytes of a file alone, whether an image's code matches a running program: no code of it runs.
+//!
+//! There is no I/O here, and bytes are never trusted: every walk through them is bounded.
+
+pub mod facts;
+pub mod layout;
+pub mod signature;
+pub mod slots;
+
+mod built;
+mod complete;
+mod debug_info;
+mod image;
+
+pub use built::Built;
+pub use complete::complete;
+pub use image::{descriptor, exports};
