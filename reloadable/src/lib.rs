@@ -39,6 +39,6 @@ pub mod __private {
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
     pub use crate::services::{HostAllocator, Services, enter_image};
     pub use crate::slot::Slot;
-    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Table, Unsized, record};
+    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Record, Table, Unsized};
     pub use linkme;
 }

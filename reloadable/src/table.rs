@@ -3,6 +3,7 @@
 
 use crate::slot::Slot;
 use linkme::distributed_slice;
+use std::marker::PhantomData;
 
 /// All reloadable functions of this link unit.
 #[distributed_slice]
@@ -11,6 +12,32 @@ pub static ENTRIES: [Entry];
 /// The fact records of all reloadable crates of this link unit.
 #[distributed_slice]
 pub static CRATES: [&'static [u8]];
+
+/// A function's record in the descriptor's section.
+///
+/// `F` is the function pointer type. A static of this type is in debug info with `F`, and so are all types that `F`
+/// names, at a place that debug info tells too: the address of the very record. This is how the proof finds the types
+/// of each function, whatever the optimiser made of the function itself.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Record<F, const LENGTH: usize> {
+    bytes: [u8; LENGTH],
+    function: PhantomData<F>,
+}
+
+impl<F, const LENGTH: usize> Record<F, LENGTH> {
+    /// Puts the parts together; `LENGTH` is the sum of their lengths.
+    #[must_use]
+    pub const fn new(parts: &[&[u8]]) -> Self {
+        Self { bytes: record(parts), function: PhantomData }
+    }
+
+    /// The record as the descriptor's section holds it.
+    #[must_use]
+    pub const fn bytes(&'static self) -> &'static [u8] {
+        &self.bytes
+    }
+}
 
 /// One reloadable function.
 #[derive(Debug)]
@@ -61,7 +88,7 @@ pub struct Table {
 
 /// Puts a record together in a constant. The parts must be `N` bytes.
 #[must_use]
-pub const fn record<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+const fn record<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut bytes = [0; N];
     let mut at = 0;
     let mut part = 0;

@@ -9,6 +9,7 @@
 //! kind 1, facts of the crate:   tag 1 name   tag 2 `key=value`, repeated
 //! kind 2, a reloadable function: tag 1 name   tag 3 signature   tag 4 a type: size:u64 align:u64 name, repeated
 //!                               tag 5 the module that the name is in   tag 6 present when other crates may call it
+//!                               tag 7 a parameter's name, repeated
 //! ```
 //!
 //! The record is written by the `#[reloadable]` attribute while rustc expands it, so that it cannot describe anything
@@ -37,6 +38,7 @@ const TAG_SIGNATURE: u16 = 3;
 const TAG_TYPE: u16 = 4;
 const TAG_MODULE: u16 = 5;
 const TAG_PUBLIC: u16 = 6;
+const TAG_PARAMETER: u16 = 7;
 
 /// Settings of the build that must be the same on both sides, by name.
 pub mod fact {
@@ -142,6 +144,8 @@ pub struct SlotFact {
     pub signature: String,
     /// Whether code outside of the crate may call it: it is `pub`, or a trait's method.
     pub public: bool,
+    /// The parameters' names, in order; for reports, since callers do not depend on them.
+    pub parameters: Vec<String>,
     /// The types in the signature.
     pub types: Vec<TypeFact>,
 }
@@ -170,6 +174,9 @@ impl SlotFact {
         record.field(TAG_SIGNATURE, self.signature.as_bytes());
         if self.public {
             record.field(TAG_PUBLIC, &[]);
+        }
+        for parameter in &self.parameters {
+            record.field(TAG_PARAMETER, parameter.as_bytes());
         }
         for fact in &self.types {
             let mut value = fact.size.to_le_bytes().to_vec();
@@ -377,6 +384,7 @@ fn parse_slot(body: &[u8], at: usize) -> Result<SlotFact, Malformed> {
             TAG_SIGNATURE => slot.signature = text(value, at)?,
             TAG_TYPE => slot.types.push(parse_type(value, at)?),
             TAG_PUBLIC => slot.public = true,
+            TAG_PARAMETER => slot.parameters.push(text(value, at)?),
             TAG_MODULE => module = text(value, at)?,
             other => return Err(Malformed::new(at, format!("an unknown field {other}"))),
         }
@@ -409,6 +417,7 @@ mod tests {
             name: "logic::update".into(),
             signature: "fn(&mut World, f32)".into(),
             public: true,
+            parameters: vec!["world".into(), "dt".into()],
             types: vec![
                 TypeFact { name: "World".into(), size: 24, align: 8 },
                 TypeFact { name: "f32".into(), size: 4, align: 4 },

@@ -5,7 +5,7 @@
 //! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
 
 use crate::signature::{
-    Owner, StaticLifetimes, describe, mentioned, pointer, pretty, replace_self, with_plain_arguments,
+    Owner, StaticLifetimes, describe, function_type, mentioned, pointer, pretty, replace_self, with_plain_arguments,
 };
 use pitstop_contract::descriptor::{
     Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, fact, linkage,
@@ -15,7 +15,9 @@ use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Visibility;
 use syn::visit_mut::VisitMut;
-use syn::{Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemFn, ItemImpl, ReturnType, Safety, Signature, Type};
+use syn::{
+    Attribute, FnArg, Generics, ImplItem, ImplItemFn, ItemFn, ItemImpl, Pat, ReturnType, Safety, Signature, Type,
+};
 
 /// What the crate is compiled for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,7 +120,7 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
     let generics = &item.generics;
     let (parameters, arguments, clause) = generics.split_for_impl();
     let mut static_ty = self_ty.clone();
-    StaticLifetimes.visit_type_mut(&mut static_ty);
+    StaticLifetimes::default().visit_type_mut(&mut static_ty);
     let static_arguments = generics.params.iter().map(|_| quote!('static));
     let hidden = quote!(__PitstopBodies);
     let hidden_static = quote!(<#static_ty as #hidden<#(#static_arguments),*>>);
@@ -435,11 +437,13 @@ fn register(
 ) -> TokenStream {
     let rt = runtime();
     let pointer = pointer(signature);
+    let function = function_type(signature, owner);
     let mentioned = mentioned(signature, owner);
     let fact = SlotFact {
         name: name.to_owned(),
         signature: describe(signature, owner.ty),
         public,
+        parameters: parameter_names(signature),
         types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     };
     let parts = fact.parts();
@@ -473,12 +477,24 @@ fn register(
             const MODULE: &str = ::core::module_path!();
             const LENGTH: usize = #fixed + MODULE.len();
             #section
-            static RECORD: [u8; LENGTH] = rt::record(&[#(#parts),*]);
+            static RECORD: rt::Record<#function, LENGTH> = rt::Record::new(&[#(#parts),*]);
             #[rt::linkme::distributed_slice(rt::ENTRIES)]
             #[linkme(crate = rt::linkme)]
-            static ENTRY: rt::Entry = rt::Entry::new(&RECORD, #slot, #body as #pointer as *const ());
+            static ENTRY: rt::Entry = rt::Entry::new(RECORD.bytes(), #slot, #body as #pointer as *const ());
         };
     }
+}
+
+/// What the report of a mismatch calls the parameters.
+fn parameter_names(signature: &Signature) -> Vec<String> {
+    let name = |argument: &FnArg| match argument {
+        FnArg::Receiver(_) => "self".to_owned(),
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(pattern) => pattern.ident.to_string(),
+            _ => "_".to_owned(),
+        },
+    };
+    signature.inputs.iter().map(name).collect()
 }
 
 fn fixed_length(part: &Part) -> usize {

@@ -55,6 +55,34 @@ pub(crate) fn pointer(signature: &Signature) -> TokenStream {
     quote!(#unsafety #abi fn(#(#holes),*) -> #output)
 }
 
+/// The function pointer type in full, for a place where nothing is inferred and every lifetime is `'static`.
+pub(crate) fn function_type(signature: &Signature, owner: &Owner<'_>) -> TokenStream {
+    let unsafety = matches!(signature.safety, Safety::Unsafe(_)).then(|| quote!(unsafe));
+    let abi = &signature.abi;
+    let inputs = signature.inputs.iter().map(|argument| match argument {
+        FnArg::Typed(typed) => constant(typed.ty.to_token_stream(), owner),
+        FnArg::Receiver(receiver) => constant(receiver_type(&receiver.kind, owner.ty), owner),
+    });
+    let output = match &signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => constant(ty.to_token_stream(), owner),
+    };
+    quote!(#unsafety #abi fn(#(#inputs),*) -> #output)
+}
+
+/// A type of a signature as it can be written outside of its function.
+fn constant(tokens: TokenStream, owner: &Owner<'_>) -> TokenStream {
+    let concrete = owner.ty.map_or_else(|| quote!(Self), ToTokens::to_token_stream);
+    let tokens = replace_self(tokens, &concrete, owner.associated);
+    match syn::parse2::<Type>(tokens.clone()) {
+        Ok(mut ty) => {
+            StaticLifetimes::default().visit_type_mut(&mut ty);
+            ty.to_token_stream()
+        }
+        Err(_) => tokens,
+    }
+}
+
 /// The signature with plain names for its arguments, and these names (`self` included).
 pub(crate) fn with_plain_arguments(signature: &Signature) -> (Signature, Vec<TokenStream>) {
     let mut plain = signature.clone();
@@ -134,7 +162,7 @@ fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
                 };
                 constant = replaced;
             }
-            StaticLifetimes.visit_type_mut(&mut constant);
+            StaticLifetimes::default().visit_type_mut(&mut constant);
             let name = pretty(constant.to_token_stream());
             if found.iter().any(|known| known.name == name) {
                 return;
@@ -155,11 +183,44 @@ fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
 }
 
 /// Puts `'static` for every lifetime: outside of its function no other can be named.
-pub(crate) struct StaticLifetimes;
+#[derive(Default)]
+pub(crate) struct StaticLifetimes {
+    /// What `for<'a>` binds stays bound.
+    bound: Vec<Ident>,
+}
+
+impl StaticLifetimes {
+    /// How many were bound before.
+    fn bind(&mut self, lifetimes: Option<&syn::BoundLifetimes>) -> usize {
+        let outer = self.bound.len();
+        for parameter in lifetimes.into_iter().flat_map(|lifetimes| &lifetimes.lifetimes) {
+            if let syn::GenericParam::Lifetime(parameter) = parameter {
+                self.bound.push(parameter.lifetime.ident.clone());
+            }
+        }
+        outer
+    }
+}
 
 impl VisitMut for StaticLifetimes {
+    fn visit_bound_lifetimes_mut(&mut self, _: &mut syn::BoundLifetimes) {}
+
+    fn visit_type_fn_ptr_mut(&mut self, ty: &mut syn::TypeFnPtr) {
+        let outer = self.bind(ty.lifetimes.as_ref());
+        visit_mut::visit_type_fn_ptr_mut(self, ty);
+        self.bound.truncate(outer);
+    }
+
+    fn visit_trait_bound_mut(&mut self, bound: &mut syn::TraitBound) {
+        let outer = self.bind(bound.lifetimes.as_ref());
+        visit_mut::visit_trait_bound_mut(self, bound);
+        self.bound.truncate(outer);
+    }
+
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        lifetime.ident = Ident::new("static", lifetime.ident.span());
+        if !self.bound.contains(&lifetime.ident) {
+            lifetime.ident = Ident::new("static", lifetime.ident.span());
+        }
     }
 
     fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
