@@ -151,6 +151,12 @@ impl Unit {
         target.value.as_deref()
     }
 
+    /// The crate's root file, as rustc is given it.
+    fn source(&self) -> Option<&str> {
+        let mut plain = self.arguments.iter().filter(|argument| argument.flag.is_empty());
+        plain.find_map(|argument| argument.value.as_deref().filter(|value| value.ends_with(".rs")))
+    }
+
     /// What goes into the descriptor.
     pub(crate) fn facts(&self, compiler: &Compiler, linkage: &str, dependencies: &str, sessions: &Path) -> Facts {
         let is_optimised = self.codegen("opt-level").is_some_and(|level| level != "0");
@@ -178,6 +184,7 @@ impl Unit {
             (fact::FEATURES, features.join(",")),
             (fact::VERSION, self.version.clone()),
             (fact::METADATA, self.metadata.clone()),
+            (fact::SOURCE, self.source().unwrap_or_default().to_owned()),
             (fact::LINKAGE, linkage.to_owned()),
             (fact::DEPENDENCIES, dependencies.to_owned()),
             (fact::SESSIONS, sessions.display().to_string()),

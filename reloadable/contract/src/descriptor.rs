@@ -68,6 +68,8 @@ pub mod fact {
     pub const LINKAGE: &str = "linkage";
     /// Identifies the shared library of dependencies, where there is one.
     pub const DEPENDENCIES: &str = "dependencies";
+    /// The file that rustc was given for the crate, as it was given.
+    pub const SOURCE: &str = "source";
     /// The folder of all sessions of the build, so that a host started by hand finds a watcher.
     pub const SESSIONS: &str = "sessions";
 }
@@ -225,19 +227,33 @@ impl Descriptor {
     ///
     /// # Errors
     /// Says what is wrong with the bytes and where. Any bytes whatsoever may be given.
-    pub fn parse(mut section: &[u8]) -> Result<Self, Malformed> {
-        let whole = section.len();
+    pub fn parse(section: &[u8]) -> Result<Self, Malformed> {
         let mut descriptor = Self::default();
+        for (_, record) in Self::placed(section)? {
+            descriptor.crates.extend(record.crates);
+            descriptor.slots.extend(record.slots);
+        }
+        Ok(descriptor)
+    }
+
+    /// Reads a section record by record, each with its offset in bytes.
+    ///
+    /// # Errors
+    /// As for [`Descriptor::parse`].
+    pub fn placed(mut section: &[u8]) -> Result<Vec<(usize, Self)>, Malformed> {
+        let whole = section.len();
+        let mut placed = Vec::new();
         loop {
             // Linkers may pad between the sections of object files.
             while let [0, rest @ ..] = section {
                 section = rest;
             }
             if section.is_empty() {
-                return Ok(descriptor);
+                return Ok(placed);
             }
             let at = whole - section.len();
             let (kind, body, rest) = split_record(section, at)?;
+            let mut descriptor = Self::default();
             match kind {
                 KIND_FACTS => descriptor.crates.push(parse_facts(body, at)?),
                 KIND_SLOT => descriptor.slots.push(parse_slot(body, at)?),
@@ -245,6 +261,7 @@ impl Descriptor {
                     return Err(Malformed::new(at, format!("a record of unknown kind {other}")));
                 }
             }
+            placed.push((at, descriptor));
             section = rest;
         }
     }

@@ -1,3 +1,4 @@
 //! Debug info as DWARF writes it: where it is in a file, and its entries.
 
+pub(crate) mod data;
 pub(crate) mod units;

@@ -1,5 +1,6 @@
 //! The units of debug info and their entries: where they are, and what their attributes refer to.
 
+use super::data::Data;
 use crate::signature::Language;
 use gimli::constants as dw;
 use gimli::{
@@ -8,7 +9,6 @@ use gimli::{
     EndianSlice, EntriesRaw, RangeLists, RangeListsOffset, Reader as _, RunTimeEndian, SectionId, UnitHeader,
     UnitOffset, UnitType,
 };
-use object::{CompressionFormat, Object, ObjectSection};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -34,46 +34,32 @@ pub(crate) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// `None`: there is no debug info, or a compressed one.
-    pub(crate) fn of(file: &object::File<'a>) -> Result<Option<Self>, String> {
-        let mut compressed = false;
-        let mut load = |id: SectionId| {
-            let bytes = section(file, id)?;
-            compressed |= bytes.is_none();
-            Ok::<_, String>(bytes.unwrap_or_else(|| Bytes::new(&[], RunTimeEndian::Little)))
-        };
-        let info = load(SectionId::DebugInfo)?;
-        let range_list_bytes = load(SectionId::DebugRngLists)?;
+    /// `None`: there is no debug info.
+    pub(crate) fn of(data: &'a Data<'_>) -> Option<Self> {
+        let load = |id: SectionId| data.section(id);
+        let info = load(SectionId::DebugInfo);
+        let range_list_bytes = load(SectionId::DebugRngLists);
         let sections = Self {
             info: info.into(),
-            abbreviations: load(SectionId::DebugAbbrev)?.into(),
-            strings: load(SectionId::DebugStr)?.into(),
-            line_strings: load(SectionId::DebugLineStr)?.into(),
-            string_offsets: load(SectionId::DebugStrOffsets)?.into(),
-            addresses: load(SectionId::DebugAddr)?.into(),
+            abbreviations: load(SectionId::DebugAbbrev).into(),
+            strings: load(SectionId::DebugStr).into(),
+            line_strings: load(SectionId::DebugLineStr).into(),
+            string_offsets: load(SectionId::DebugStrOffsets).into(),
+            addresses: load(SectionId::DebugAddr).into(),
             range_lists: RangeLists::new(
-                DebugRanges::from(load(SectionId::DebugRanges)?),
+                DebugRanges::from(load(SectionId::DebugRanges)),
                 DebugRngLists::from(range_list_bytes),
             ),
             range_list_bytes,
         };
-        Ok((!compressed && !info.is_empty()).then_some(sections))
+        (!info.is_empty()).then_some(sections)
     }
-}
-
-/// A section's bytes: empty when there is none, `None` when they are compressed.
-fn section<'a>(file: &object::File<'a>, id: SectionId) -> Result<Option<Bytes<'a>>, String> {
-    let endian = if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
-    let Some(section) = file.section_by_name(id.name()) else { return Ok(Some(Bytes::new(&[], endian))) };
-    let damaged = |error: object::Error| format!("the library's section {} cannot be read: {error}", id.name());
-    if section.compressed_file_range().map_err(damaged)?.format != CompressionFormat::None {
-        return Ok(None);
-    }
-    Ok(Some(Bytes::new(section.data().map_err(damaged)?, endian)))
 }
 
 /// One compilation unit. `gimli::Unit` would read its table of lines as well, which takes longer than all the rest.
 pub(crate) struct Unit<'a> {
+    /// Which of the file's units it is.
+    pub(crate) index: usize,
     header: Header<'a>,
     abbreviations: Rc<Abbreviations>,
     pub(crate) root: Entry<'a>,
@@ -84,9 +70,10 @@ pub(crate) struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
-    fn new(header: Header<'a>, abbreviations: Rc<Abbreviations>) -> gimli::Result<Self> {
+    fn new(index: usize, header: Header<'a>, abbreviations: Rc<Abbreviations>) -> gimli::Result<Self> {
         let root = header.entry(&abbreviations, header.root_offset())?;
         let mut unit = Self {
+            index,
             language: language(&root),
             strings: DebugStrOffsetsBase(0),
             addresses: DebugAddrBase(0),
@@ -113,6 +100,11 @@ impl<'a> Unit<'a> {
 
     pub(crate) fn entry(&self, offset: UnitOffset) -> Option<Entry<'a>> {
         self.header.entry(&self.abbreviations, offset).ok()
+    }
+
+    /// How its numbers are written.
+    pub(crate) fn encoding(&self) -> gimli::Encoding {
+        self.header.encoding()
     }
 
     /// All entries from the given one on, or from the root.
@@ -185,7 +177,12 @@ impl<'a> Reader<'a> {
             _ => Rc::new(header.abbreviations(&self.sections.abbreviations)?),
         };
         self.abbreviations = Some((offset, Rc::clone(&abbreviations)));
-        Unit::new(header, abbreviations).map(Some)
+        Unit::new(index, header, abbreviations).map(Some)
+    }
+
+    /// The file that the compiler was given, and for Rust the part of the crate.
+    pub(crate) fn unit_name(&self, unit: &Unit<'a>) -> Option<Bytes<'a>> {
+        self.string(unit, unit.root.attr_value(dw::DW_AT_name)?)
     }
 
     /// Whether the unit's code may include the address. A unit that does not say where its code is may.
@@ -232,7 +229,7 @@ impl<'a> Reader<'a> {
         unit.range_lists.0.checked_add(bytes.read_offset(format).ok()?)
     }
 
-    fn address(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<u64> {
+    pub(crate) fn address(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<u64> {
         match value {
             AttributeValue::Addr(address) => Some(address),
             AttributeValue::DebugAddrIndex(index) => {

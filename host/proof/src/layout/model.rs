@@ -51,7 +51,7 @@ pub enum RootKind {
 }
 
 /// A type's layout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Type {
     /// Its full name with all arguments, without what changes from build to build: `alloc::vec::Vec<logic::Ball,
     /// alloc::alloc::Global>`, `&mut logic::World`, `[f32; 3]`, `(u8, u16)`.
@@ -68,7 +68,7 @@ pub struct Type {
 }
 
 /// A type's argument: `T` of `Vec<T>`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Generic {
     /// The parameter's name.
     pub name: String,
@@ -77,7 +77,7 @@ pub struct Generic {
 }
 
 /// What a type consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
     /// `f32`, `bool`, `char`, `()`: the name says all.
@@ -131,7 +131,7 @@ pub enum Kind {
 }
 
 /// A part at a fixed place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Field {
     /// Its name; `0`, `1` and so on in tuples.
     pub name: String,
@@ -142,7 +142,7 @@ pub struct Field {
 }
 
 /// One alternative of an enum.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Variant {
     /// Its name.
     pub name: String,

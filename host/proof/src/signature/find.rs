@@ -1,6 +1,7 @@
 //! Finds an exported function in a library's debug info, and puts its signature together.
 
 use super::{DEPTH, Found, Shape, Ty};
+use crate::debug_info::data::Data;
 use crate::debug_info::units::{Bytes, Entry, Place, Reader, Sections, TypeOf, Unit, children, flag, skip};
 use gimli::constants as dw;
 use object::{Architecture, BinaryFormat, ExportTarget, NameOrOrdinal, Object};
@@ -15,7 +16,8 @@ const PARAMETERS: usize = 128;
 pub fn find(file: &[u8], symbol: &str) -> Result<Option<Found>, String> {
     let file = object::File::parse(file).map_err(|error| format!("the file is no readable library: {error}"))?;
     let Some(address) = exported(&file, symbol)? else { return Ok(None) };
-    let Some(sections) = Sections::of(&file)? else { return Ok(None) };
+    let data = Data::of(&file)?;
+    let Some(sections) = Sections::of(&data) else { return Ok(None) };
     let damaged = |error: gimli::Error| format!("the library's debug info cannot be read: {error}");
     Reader::of(sections).map_err(damaged)?.search(symbol, address).map_err(damaged)
 }

@@ -1,0 +1,129 @@
+//! One form for equal borders: types that cannot be told apart become one, and are numbered as a walk meets them.
+//!
+//! A compiler describes a type once in every unit that uses it, and which units there are changes from build to build.
+
+use super::model::{Kind, Layouts, Root, RootKind, Type, TypeId, Variant};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// The canonical form of what was read.
+pub(super) fn canonical(mut layouts: Layouts) -> Layouts {
+    for root in &mut layouts.roots {
+        if root.kind == RootKind::Keyed
+            && let Some(ty) = usize::try_from(root.ty.0).ok().and_then(|index| layouts.types.get(index))
+        {
+            root.name.clone_from(&ty.name);
+        }
+    }
+    let classes = classes(&layouts.types);
+    let class = |id: TypeId| usize::try_from(id.0).ok().and_then(|index| classes.get(index)).copied();
+    layouts.roots.sort_by(|a, b| (a.kind, &a.name, class(a.ty)).cmp(&(b.kind, &b.name, class(b.ty))));
+    layouts.roots.dedup_by_key(|root| (root.kind, root.name.clone(), class(root.ty)));
+
+    let mut numbers: HashMap<u32, TypeId> = HashMap::new();
+    let mut order = Vec::new();
+    let mut number = |id: TypeId, order: &mut Vec<TypeId>| {
+        let Some(class) = class(id) else { return id };
+        *numbers.entry(class).or_insert_with(|| {
+            order.push(id);
+            TypeId(u32::try_from(order.len() - 1).unwrap_or(u32::MAX))
+        })
+    };
+    let roots = layouts.roots.iter().map(|root| Root { ty: number(root.ty, &mut order), ..root.clone() }).collect();
+    let mut types = Vec::new();
+    while let Some(id) = order.get(types.len()).copied() {
+        let Some(ty) = usize::try_from(id.0).ok().and_then(|index| layouts.types.get(index)) else { break };
+        let mut ty = ty.clone();
+        ty.each_reference(|reference| *reference = number(*reference, &mut order));
+        types.push(ty);
+    }
+    Layouts { roots, types, ..layouts }
+}
+
+/// A number for each type: types have the same one when no walk from them, however long, tells them apart.
+///
+/// Begins with what each type says of itself, and then adds what the types that it refers to say, again and again,
+/// until no more classes come out of it.
+fn classes(types: &[Type]) -> Vec<u32> {
+    let own: Vec<u64> = types.iter().map(|ty| hash(&shape(ty))).collect();
+    let references: Vec<Vec<usize>> = types
+        .iter()
+        .map(|ty| {
+            let mut found = Vec::new();
+            ty.clone().each_reference(|id| found.push(usize::try_from(id.0).unwrap_or(usize::MAX)));
+            found
+        })
+        .collect();
+    let (mut classes, mut count) = numbered(&own);
+    loop {
+        let refined: Vec<u64> = references
+            .iter()
+            .zip(&classes)
+            .map(|(references, class)| {
+                let referred: Vec<Option<&u32>> = references.iter().map(|&index| classes.get(index)).collect();
+                hash(&(class, referred))
+            })
+            .collect();
+        let (next, more) = numbered(&refined);
+        if more == count {
+            return classes;
+        }
+        (classes, count) = (next, more);
+    }
+}
+
+/// Numbers instead of hashes, in the order of their first occurrence, and how many there are.
+fn numbered(hashes: &[u64]) -> (Vec<u32>, usize) {
+    let mut numbers = HashMap::new();
+    let classes = hashes
+        .iter()
+        .map(|hash| {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            *numbers.entry(*hash).or_insert(next)
+        })
+        .collect();
+    (classes, numbers.len())
+}
+
+/// Without what it refers to.
+fn shape(ty: &Type) -> Type {
+    let mut shape = ty.clone();
+    shape.each_reference(|reference| *reference = TypeId(0));
+    shape
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Type {
+    /// All types that this one refers to, in a fixed order.
+    pub(super) fn each_reference(&mut self, mut take: impl FnMut(&mut TypeId)) {
+        self.generics.iter_mut().for_each(|generic| take(&mut generic.ty));
+        let variant = |variants: &mut Vec<Variant>, take: &mut dyn FnMut(&mut TypeId)| {
+            variants.iter_mut().flat_map(|variant| &mut variant.fields).for_each(|field| take(&mut field.ty));
+        };
+        match &mut self.kind {
+            Kind::Scalar | Kind::Opaque => {}
+            Kind::Struct { fields } | Kind::Union { fields } => {
+                fields.iter_mut().for_each(|field| take(&mut field.ty));
+            }
+            Kind::Enum { tag, variants } => {
+                tag.iter_mut().for_each(|tag| take(&mut tag.ty));
+                variant(variants, &mut take);
+            }
+            Kind::Names { repr, variants } => {
+                take(repr);
+                variant(variants, &mut take);
+            }
+            Kind::Pointer { to } => take(to),
+            Kind::Array { of, .. } => take(of),
+            Kind::Function { parameters, result } => {
+                parameters.iter_mut().for_each(&mut take);
+                result.iter_mut().for_each(take);
+            }
+        }
+    }
+}

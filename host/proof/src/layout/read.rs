@@ -1,0 +1,500 @@
+//! Reads the types that cross the border from a file's debug info.
+
+use super::canonical::canonical;
+use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
+use super::names::normalised;
+use super::scan::{Location, Scanned, Variable};
+use crate::debug_info::data::Data;
+use crate::debug_info::units::{Entry, Place, Reader, Sections, TypeOf, Unit, children, flag};
+use gimli::constants as dw;
+use gimli::{AttributeValue, UnitOffset};
+use object::{Object, ObjectSection, SectionFlags, SectionKind};
+use pitstop_contract::descriptor::{Descriptor, SECTION_ELF, crate_of, fact};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+
+/// How many types are read. The largest real programs have some ten thousand at their border.
+const TYPES: usize = 500_000;
+/// How deep a name is put together from those of other types, as an array's is.
+const NAME_DEPTH: usize = 32;
+
+/// Reads the layouts of all types that the reloadable functions of `crates` name, whatever they reach.
+///
+/// What cannot be read is in [`Layouts::gaps`]. Any bytes whatsoever may be given.
+#[must_use]
+pub fn read(file: &[u8], crates: &[&str]) -> Layouts {
+    let mut layouts = match read_file(file, crates) {
+        Ok(layouts) => layouts,
+        Err(gap) => Layouts { gaps: vec![gap], ..Layouts::default() },
+    };
+    layouts.format = FORMAT;
+    canonical(layouts)
+}
+
+fn read_file(bytes: &[u8], crates: &[&str]) -> Result<Layouts, String> {
+    let file = object::File::parse(bytes).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let records = Records::of(&file, crates)?;
+    let data = Data::of(&file)?;
+    let sections = Sections::of(&data).ok_or("the file has no debug info")?;
+    let damaged = |error: gimli::Error| format!("the debug info cannot be read: {error}");
+    let reader = Reader::of(sections).map_err(damaged)?;
+    let mut border = Border::new(reader, &file, records);
+    border.scan(crates).map_err(damaged)?;
+    Ok(border.read())
+}
+
+/// The descriptor's section, whose records debug info points to.
+struct Records {
+    address: u64,
+    /// By offset: the slot's name.
+    slots: BTreeMap<u64, String>,
+    /// By crate: the file that rustc was given, with which its units' names begin.
+    sources: BTreeMap<String, String>,
+}
+
+impl Records {
+    fn of(file: &object::File<'_>, crates: &[&str]) -> Result<Self, String> {
+        let section = file.section_by_name(SECTION_ELF).or_else(|| file.section_by_name("__pitstop"));
+        let section = section.ok_or("the file has no descriptor")?;
+        let data = section.data().map_err(|error| format!("the descriptor cannot be read: {error}"))?;
+        let placed = Descriptor::placed(data).map_err(|error| format!("the descriptor cannot be read: {error}"))?;
+        let mut records = Self { address: section.address(), slots: BTreeMap::new(), sources: BTreeMap::new() };
+        for (at, descriptor) in placed {
+            let slots = descriptor.slots.into_iter().filter(|slot| crates.contains(&crate_of(&slot.name)));
+            records.slots.extend(slots.map(|slot| (at as u64, slot.name)));
+            for facts in descriptor.crates {
+                let source = facts.get(fact::SOURCE).to_owned();
+                records.sources.insert(facts.crate_name, source);
+            }
+        }
+        Ok(records)
+    }
+
+    fn slot_at(&self, address: u64) -> Option<&str> {
+        self.slots.get(&address.checked_sub(self.address)?).map(String::as_str)
+    }
+
+    /// What the names of a crate's units begin with; `None` where a crate's facts do not tell.
+    fn unit_names(&self, crates: &[&str]) -> Option<Vec<Vec<u8>>> {
+        let source = |name: &&str| self.sources.get(*name).filter(|source| !source.is_empty());
+        crates.iter().map(|name| Some(format!("{}/@/", source(name)?).into_bytes())).collect()
+    }
+}
+
+struct Border<'a, 'f> {
+    reader: Reader<'a>,
+    file: &'f object::File<'a>,
+    records: Records,
+    scanned: HashMap<usize, Rc<Scanned<'a>>>,
+    /// Slot and type, as found.
+    anchors: BTreeMap<String, Place<'a>>,
+    keyed: Vec<Place<'a>>,
+    statics: Vec<Static>,
+    types: Vec<Type>,
+    known: HashMap<(usize, UnitOffset), TypeId>,
+    /// Types that have a number but were not read yet.
+    waiting: VecDeque<(TypeId, Place<'a>)>,
+    gaps: Vec<String>,
+}
+
+impl<'a, 'f> Border<'a, 'f> {
+    fn new(reader: Reader<'a>, file: &'f object::File<'a>, records: Records) -> Self {
+        Self {
+            reader,
+            file,
+            records,
+            scanned: HashMap::new(),
+            anchors: BTreeMap::new(),
+            keyed: Vec::new(),
+            statics: Vec::new(),
+            types: Vec::new(),
+            known: HashMap::new(),
+            waiting: VecDeque::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Looks through the crates' own units, or through all when these cannot be told from others.
+    fn scan(&mut self, crates: &[&str]) -> gimli::Result<()> {
+        let names = self.records.unit_names(crates);
+        if let Some(names) = names {
+            self.scan_units(crates, |name| names.iter().any(|wanted| name.starts_with(wanted)))?;
+        }
+        // The compiler may have been told to write other paths than it was given.
+        if self.anchors.len() < self.records.slots.len() {
+            self.scan_units(crates, |_| true)?;
+        }
+        Ok(())
+    }
+
+    fn scan_units(&mut self, crates: &[&str], wanted: impl Fn(&[u8]) -> bool) -> gimli::Result<()> {
+        for index in 0..self.reader.headers.len() {
+            if self.scanned.contains_key(&index) {
+                continue;
+            }
+            let Some(unit) = self.reader.unit(index)? else { continue };
+            if self.reader.unit_name(&unit).is_some_and(|name| wanted(name.slice())) {
+                self.scan_unit(crates, unit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_unit(&mut self, crates: &[&str], unit: Unit<'a>) -> gimli::Result<Rc<Scanned<'a>>> {
+        let index = unit.index;
+        let mut scanned = Scanned::unit(&self.reader, unit)?;
+        for variable in std::mem::take(&mut scanned.variables) {
+            self.variable(variable, crates);
+        }
+        let unit = &scanned.unit;
+        self.keyed.extend(scanned.keyed.iter().map(|&offset| Place { unit: Rc::clone(unit), offset }));
+        let scanned = Rc::new(scanned);
+        self.scanned.insert(index, Rc::clone(&scanned));
+        Ok(scanned)
+    }
+
+    fn variable(&mut self, variable: Variable<'a>, crates: &[&str]) {
+        if let Location::At(address) = variable.location
+            && let Some(slot) = self.records.slot_at(address)
+        {
+            self.anchors.insert(slot.to_owned(), variable.place);
+            return;
+        }
+        let thread_local = match variable.location {
+            Location::At(address) if self.is_written(address) => false,
+            Location::At(_) => return,
+            Location::ThreadLocal => true,
+        };
+        let is_ours = crates.contains(&crate_of(&variable.path));
+        let Some(name) = named_by_the_user(&variable.path).filter(|_| is_ours) else { return };
+        self.statics.push(Static { name, thread_local });
+    }
+
+    /// Whether what lies there may change while the program runs.
+    fn is_written(&self, address: u64) -> bool {
+        let within = |section: &object::Section<'_, '_>| {
+            section.address().checked_add(section.size()).is_some_and(|end| (section.address()..end).contains(&address))
+        };
+        self.file.sections().filter(within).any(|section| match section.flags() {
+            SectionFlags::Elf { sh_flags, .. } => {
+                sh_flags.contains(object::elf::SHF_WRITE)
+                    && !section.name().is_ok_and(|name| name.starts_with("linkme_") || name.contains(".rel.ro"))
+            }
+            _ => matches!(section.kind(), SectionKind::Data | SectionKind::UninitializedData),
+        })
+    }
+
+    fn read(mut self) -> Layouts {
+        let mut roots = Vec::new();
+        for (slot, place) in std::mem::take(&mut self.anchors) {
+            if let Some(function) = self.function_of(&place) {
+                roots.push(Root { name: slot, kind: RootKind::Slot, ty: function });
+            }
+        }
+        self.read_waiting();
+        let slots: Vec<&str> = self.records.slots.values().map(String::as_str).collect();
+        let lost: Vec<&str> = slots.into_iter().filter(|slot| !roots.iter().any(|root| root.name == **slot)).collect();
+        match lost.as_slice() {
+            [] => {}
+            lost if roots.is_empty() => {
+                self.gaps.push(format!("the debug info leaves types out ({} functions without)", lost.len()));
+            }
+            lost => self.gaps.push(format!("the debug info does not tell the types of {}", lost.join(", "))),
+        }
+        if self.types.iter().any(|ty| matches!(ty.name.as_str(), "core::any::TypeId" | "dyn core::any::Any")) {
+            for place in std::mem::take(&mut self.keyed) {
+                if let Some(ty) = self.argument_of(&place) {
+                    roots.push(Root { name: String::new(), kind: RootKind::Keyed, ty });
+                }
+            }
+            self.read_waiting();
+        }
+        self.statics.sort();
+        self.statics.dedup();
+        Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, statics: self.statics }
+    }
+
+    /// The function type `F` of a record's type `Record<F, N>`.
+    fn function_of(&mut self, place: &Place<'a>) -> Option<TypeId> {
+        let entry = place.entry()?;
+        let TypeOf::At(record) = self.reader.type_of(&place.unit, &entry) else { return None };
+        let pointer = self.argument_of(&record)?;
+        self.read_waiting();
+        match self.types.get(usize::try_from(pointer.0).ok()?)?.kind {
+            Kind::Pointer { to } => Some(to),
+            _ => None,
+        }
+    }
+
+    /// The first type argument of an entry.
+    fn argument_of(&mut self, place: &Place<'a>) -> Option<TypeId> {
+        let parameter = *children(place, |tag| tag == dw::DW_TAG_template_type_parameter).first()?;
+        let parameter = Place { unit: Rc::clone(&place.unit), offset: parameter };
+        let entry = parameter.entry()?;
+        Some(self.type_at(&parameter.unit, &entry))
+    }
+
+    fn read_waiting(&mut self) {
+        while let Some((id, place)) = self.waiting.pop_front() {
+            let ty = self.type_from(&place);
+            if let Some(free) = usize::try_from(id.0).ok().and_then(|index| self.types.get_mut(index)) {
+                *free = ty;
+            }
+        }
+    }
+
+    /// The number of the type that an entry names.
+    fn type_at(&mut self, unit: &Rc<Unit<'a>>, entry: &Entry<'a>) -> TypeId {
+        let ty = self.reader.type_of(unit, entry);
+        self.number(ty)
+    }
+
+    fn number(&mut self, ty: TypeOf<'a>) -> TypeId {
+        let place = match ty {
+            TypeOf::At(place) => place,
+            TypeOf::Nothing => return self.add(Type::unit()),
+            TypeOf::Lost => return self.add(Type::lost()),
+        };
+        let key = (place.unit.index, place.offset);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let full = self.types.len() >= TYPES;
+        let id = self.add(Type::lost());
+        if full {
+            self.gaps.push(format!("only the first {TYPES} types were read"));
+            self.gaps.dedup();
+        } else {
+            self.known.insert(key, id);
+            self.waiting.push_back((id, place));
+        }
+        id
+    }
+
+    fn add(&mut self, ty: Type) -> TypeId {
+        let id = TypeId(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
+        self.types.push(ty);
+        id
+    }
+
+    fn type_from(&mut self, place: &Place<'a>) -> Type {
+        let Some(entry) = place.entry() else { return Type::lost() };
+        let number = |name| entry.attr_value(name).and_then(|value| value.udata_value());
+        Type {
+            name: self.name_of(place, &entry, NAME_DEPTH),
+            size: number(dw::DW_AT_byte_size),
+            align: number(dw::DW_AT_alignment),
+            generics: self.generics(place),
+            kind: self.kind(place, &entry),
+        }
+    }
+
+    fn kind(&mut self, place: &Place<'a>, entry: &Entry<'a>) -> Kind {
+        if flag(entry, dw::DW_AT_declaration) {
+            return Kind::Opaque;
+        }
+        match entry.tag() {
+            dw::DW_TAG_base_type => Kind::Scalar,
+            dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type => {
+                Kind::Pointer { to: self.type_at(&place.unit, entry) }
+            }
+            dw::DW_TAG_structure_type | dw::DW_TAG_class_type => self.aggregate(place, entry),
+            dw::DW_TAG_union_type => Kind::Union { fields: self.fields(place, 0) },
+            dw::DW_TAG_enumeration_type => self.names(place, entry),
+            dw::DW_TAG_array_type => match count(place) {
+                Some(count) => Kind::Array { of: self.type_at(&place.unit, entry), count },
+                None => Kind::Opaque,
+            },
+            dw::DW_TAG_subroutine_type => Kind::Function {
+                parameters: self.each(place, dw::DW_TAG_formal_parameter, |border, place, entry| {
+                    border.type_at(&place.unit, entry)
+                }),
+                result: entry.has_attr(dw::DW_AT_type).then(|| self.type_at(&place.unit, entry)),
+            },
+            // Another name, or a qualifier of C's.
+            dw::DW_TAG_typedef | dw::DW_TAG_const_type | dw::DW_TAG_volatile_type | dw::DW_TAG_restrict_type => {
+                let of = self.type_at(&place.unit, entry);
+                Kind::Struct { fields: vec![Field { name: "0".to_owned(), offset: 0, ty: of }] }
+            }
+            _ => Kind::Opaque,
+        }
+    }
+
+    /// Struct or enum: an enum with fields is a struct with a part that varies.
+    fn aggregate(&mut self, place: &Place<'a>, entry: &Entry<'a>) -> Kind {
+        let is_unsized = self.reader.name(&place.unit, entry).is_none_or(|name| name.starts_with("dyn "));
+        let Some(&part) = children(place, |tag| tag == dw::DW_TAG_variant_part).first() else {
+            let mut fields = self.fields(place, 0);
+            fields.sort_by_key(|field| field.offset);
+            return if is_unsized { Kind::Opaque } else { Kind::Struct { fields } };
+        };
+        let part = Place { unit: Rc::clone(&place.unit), offset: part };
+        let discriminant = part.entry().and_then(|entry| entry.attr_value(dw::DW_AT_discr));
+        let tag = discriminant.and_then(|value| self.reader.follow(&part.unit, value));
+        let tag = tag.and_then(|place| self.field(&place, 0));
+        let variants = self.each(&part, dw::DW_TAG_variant, |border, place, entry| border.variant(place, entry));
+        Kind::Enum { tag, variants: variants.into_iter().flatten().collect() }
+    }
+
+    fn variant(&mut self, place: &Place<'a>, entry: &Entry<'a>) -> Option<Variant> {
+        let member = *children(place, |tag| tag == dw::DW_TAG_member).first()?;
+        let member = Place { unit: Rc::clone(&place.unit), offset: member };
+        let member_entry = member.entry()?;
+        let base = offset_of(&member_entry);
+        let name = self.reader.name(&member.unit, &member_entry)?;
+        let TypeOf::At(body) = self.reader.type_of(&member.unit, &member_entry) else { return None };
+        let mut fields = self.fields(&body, base);
+        fields.sort_by_key(|field| field.offset);
+        Some(Variant { name, value: entry.attr_value(dw::DW_AT_discr_value).and_then(integer), fields })
+    }
+
+    fn names(&mut self, place: &Place<'a>, entry: &Entry<'a>) -> Kind {
+        let repr = self.type_at(&place.unit, entry);
+        let variants = self.each(place, dw::DW_TAG_enumerator, |border, place, entry| {
+            let name = border.reader.name(&place.unit, entry)?;
+            let value = entry.attr_value(dw::DW_AT_const_value).and_then(integer);
+            Some(Variant { name, value, fields: Vec::new() })
+        });
+        Kind::Names { repr, variants: variants.into_iter().flatten().collect() }
+    }
+
+    fn fields(&mut self, place: &Place<'a>, base: u64) -> Vec<Field> {
+        let fields = self.each(place, dw::DW_TAG_member, |border, place, _| border.field(place, base));
+        fields.into_iter().flatten().collect()
+    }
+
+    fn field(&mut self, place: &Place<'a>, base: u64) -> Option<Field> {
+        let entry = place.entry()?;
+        let name = self.reader.name(&place.unit, &entry).unwrap_or_default();
+        let name = name.strip_prefix("__").filter(|rest| rest.parse::<u32>().is_ok()).unwrap_or(&name).to_owned();
+        let offset = base.saturating_add(offset_of(&entry));
+        Some(Field { name, offset, ty: self.type_at(&place.unit, &entry) })
+    }
+
+    /// The arguments of a type. Those of an enum are said with its variants.
+    fn generics(&mut self, place: &Place<'a>) -> Vec<Generic> {
+        let mut found = self.own_generics(place);
+        if !found.is_empty() {
+            return found;
+        }
+        let bodies = children(place, |tag| tag == dw::DW_TAG_structure_type);
+        for offset in bodies {
+            let body = Place { unit: Rc::clone(&place.unit), offset };
+            for generic in self.own_generics(&body) {
+                if !found.contains(&generic) {
+                    found.push(generic);
+                }
+            }
+        }
+        found
+    }
+
+    fn own_generics(&mut self, place: &Place<'a>) -> Vec<Generic> {
+        self.each(place, dw::DW_TAG_template_type_parameter, |border, place, entry| Generic {
+            name: border.reader.name(&place.unit, entry).unwrap_or_default(),
+            ty: border.type_at(&place.unit, entry),
+        })
+    }
+
+    fn each<T>(
+        &mut self,
+        place: &Place<'a>,
+        tag: dw::DwTag,
+        mut take: impl FnMut(&mut Self, &Place<'a>, &Entry<'a>) -> T,
+    ) -> Vec<T> {
+        let mut found = Vec::new();
+        for offset in children(place, |found| found == tag) {
+            let child = Place { unit: Rc::clone(&place.unit), offset };
+            if let Some(entry) = child.entry() {
+                found.push(take(self, &child, &entry));
+            }
+        }
+        found
+    }
+
+    fn name_of(&mut self, place: &Place<'a>, entry: &Entry<'a>, depth: usize) -> String {
+        let name = self.reader.name(&place.unit, entry);
+        let Some(depth) = depth.checked_sub(1) else { return "?".to_owned() };
+        match entry.tag() {
+            dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type => {
+                let name = name.unwrap_or_else(|| "?".to_owned());
+                let scope = self.scope_of(place);
+                normalised(&if scope.is_empty() { name } else { format!("{scope}::{name}") })
+            }
+            dw::DW_TAG_array_type => {
+                let element = match self.reader.type_of(&place.unit, entry) {
+                    TypeOf::At(element) => match element.entry() {
+                        Some(entry) => self.name_of(&element, &entry, depth),
+                        None => "?".to_owned(),
+                    },
+                    _ => "?".to_owned(),
+                };
+                format!("[{element}; {}]", count(place).map_or("?".to_owned(), |count| count.to_string()))
+            }
+            dw::DW_TAG_subroutine_type => "fn".to_owned(),
+            dw::DW_TAG_pointer_type if name.is_none() => "*".to_owned(),
+            _ => normalised(&name.unwrap_or_else(|| "?".to_owned())),
+        }
+    }
+
+    /// The scope that a type is in. Units of other crates are looked through when a type leads there.
+    fn scope_of(&mut self, place: &Place<'a>) -> String {
+        let index = place.unit.index;
+        if let Some(scanned) = self.scanned.get(&index) {
+            return scanned.scope_of(place.offset);
+        }
+        let Ok(Some(unit)) = self.reader.unit(index) else { return String::new() };
+        let Ok(scanned) = Scanned::unit(&self.reader, unit) else { return String::new() };
+        let scope = scanned.scope_of(place.offset);
+        self.scanned.insert(index, Rc::new(scanned));
+        scope
+    }
+}
+
+impl Type {
+    /// One of which nothing could be read.
+    fn lost() -> Self {
+        Self { name: "?".to_owned(), size: None, align: None, generics: Vec::new(), kind: Kind::Opaque }
+    }
+
+    fn unit() -> Self {
+        Self { name: "()".to_owned(), size: Some(0), align: None, generics: Vec::new(), kind: Kind::Scalar }
+    }
+}
+
+fn offset_of(member: &Entry<'_>) -> u64 {
+    member.attr_value(dw::DW_AT_data_member_location).and_then(|value| value.udata_value()).unwrap_or(0)
+}
+
+/// How many elements an array has.
+fn count(place: &Place<'_>) -> Option<u64> {
+    let dimensions = children(place, |tag| tag == dw::DW_TAG_subrange_type);
+    let [dimension] = dimensions.as_slice() else { return None };
+    place.unit.entry(*dimension)?.attr_value(dw::DW_AT_count)?.udata_value()
+}
+
+/// A tag's value; those wider than 64 bits are written as blocks.
+fn integer(value: AttributeValue<crate::debug_info::units::Bytes<'_>>) -> Option<i128> {
+    if let AttributeValue::Block(bytes) = value {
+        let mut wide = [0; 16];
+        wide.get_mut(..bytes.len())?.copy_from_slice(bytes.slice());
+        return Some(i128::from_le_bytes(wide));
+    }
+    value.udata_value().map(i128::from).or_else(|| value.sdata_value().map(i128::from))
+}
+
+/// A variable's path as its author would write it; `None` for those that macros make.
+fn named_by_the_user(path: &str) -> Option<String> {
+    // `thread_local!` hides the variable behind closures of the name that the user gave.
+    let mut parts = Vec::new();
+    for part in path.split("::") {
+        if part.starts_with('{') {
+            break;
+        }
+        if part.starts_with("__") || part == "_" {
+            return None;
+        }
+        parts.push(part);
+    }
+    (parts.len() > 1).then(|| parts.join("::"))
+}

@@ -1,0 +1,163 @@
+//! One pass over a crate's units: where types cross, which scope each type is in, and the crate's own variables.
+
+use crate::debug_info::units::{Bytes, Place, Reader, Unit, skip};
+use gimli::constants as dw;
+use gimli::{AttributeValue, EntriesRaw, Operation, UnitOffset};
+use std::rc::Rc;
+
+/// How deep entries may nest.
+const DEPTH: isize = 512;
+
+/// A variable's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Location {
+    /// Its address in the file.
+    At(u64),
+    /// One per thread.
+    ThreadLocal,
+}
+
+/// A variable that is no function's own.
+pub(super) struct Variable<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) location: Location,
+    /// Its path with its name.
+    pub(super) path: String,
+}
+
+/// What one unit holds.
+pub(super) struct Scanned<'a> {
+    pub(super) unit: Rc<Unit<'a>>,
+    scopes: Vec<Scope<'a>>,
+    /// The scope of each type, by where the type begins; in order.
+    types: Vec<(UnitOffset, u32)>,
+    pub(super) variables: Vec<Variable<'a>>,
+    /// Instances of `TypeId::of`: the function's entry, whose argument is a type.
+    pub(super) keyed: Vec<UnitOffset>,
+}
+
+struct Scope<'a> {
+    parent: Option<u32>,
+    name: Bytes<'a>,
+}
+
+impl<'a> Scanned<'a> {
+    pub(super) fn unit(reader: &Reader<'a>, unit: Unit<'a>) -> gimli::Result<Self> {
+        let unit = Rc::new(unit);
+        let mut scanned = Self {
+            unit: Rc::clone(&unit),
+            scopes: Vec::new(),
+            types: Vec::new(),
+            variables: Vec::new(),
+            keyed: Vec::new(),
+        };
+        // The scopes around the entry, each with its depth.
+        let mut around: Vec<(isize, u32)> = Vec::new();
+        let mut entries = unit.entries(None)?;
+        while !entries.is_empty() {
+            let (offset, depth) = (entries.next_offset(), entries.next_depth());
+            let Some(abbreviation) = entries.read_abbreviation()? else { continue };
+            while around.last().is_some_and(|(above, _)| *above >= depth) {
+                around.pop();
+            }
+            let parent = around.last().map(|(_, scope)| *scope);
+            let tag = abbreviation.tag();
+            match tag {
+                dw::DW_TAG_namespace
+                | dw::DW_TAG_structure_type
+                | dw::DW_TAG_union_type
+                | dw::DW_TAG_enumeration_type
+                | dw::DW_TAG_subprogram => {
+                    let name = scanned.name(reader, &mut entries, abbreviation.attributes())?;
+                    if !matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_subprogram)
+                        && let Some(parent) = parent
+                    {
+                        scanned.types.push((offset, parent));
+                    }
+                    if tag == dw::DW_TAG_subprogram
+                        && name.slice().starts_with(b"of<")
+                        && scanned.path(parent).starts_with("core::any::")
+                    {
+                        scanned.keyed.push(offset);
+                    }
+                    if depth < DEPTH {
+                        around.push((depth, u32::try_from(scanned.scopes.len()).unwrap_or(u32::MAX)));
+                        scanned.scopes.push(Scope { parent, name });
+                    }
+                }
+                dw::DW_TAG_variable => {
+                    skip(&mut entries, abbreviation.attributes())?;
+                    scanned.variable(reader, offset, parent);
+                }
+                _ => skip(&mut entries, abbreviation.attributes())?,
+            }
+        }
+        Ok(scanned)
+    }
+
+    fn name(
+        &self,
+        reader: &Reader<'a>,
+        entries: &mut EntriesRaw<'_, Bytes<'a>>,
+        attributes: &[gimli::AttributeSpecification],
+    ) -> gimli::Result<Bytes<'a>> {
+        let mut name = Bytes::default();
+        let at = attributes.iter().position(|attribute| attribute.name() == dw::DW_AT_name);
+        let Some(at) = at else {
+            skip(entries, attributes)?;
+            return Ok(name);
+        };
+        let (before, rest) = attributes.split_at(at);
+        skip(entries, before)?;
+        if let Some((first, after)) = rest.split_first() {
+            let value = entries.read_attribute(*first)?.value();
+            name = reader.string(&self.unit, value).unwrap_or_default();
+            skip(entries, after)?;
+        }
+        Ok(name)
+    }
+
+    /// Notes a variable that lies at a fixed place. Those of functions have no such place.
+    fn variable(&mut self, reader: &Reader<'a>, offset: UnitOffset, parent: Option<u32>) {
+        let place = Place { unit: Rc::clone(&self.unit), offset };
+        let Some(entry) = place.entry() else { return };
+        let Some(AttributeValue::Exprloc(expression)) = entry.attr_value(dw::DW_AT_location) else { return };
+        let mut operations = expression.operations(self.unit.encoding());
+        let mut location = None;
+        // The longest of interest is an offset and the request for a thread's variable.
+        for _ in 0..2 {
+            match operations.next() {
+                Ok(Some(Operation::Address { address })) => location = Some(Location::At(address)),
+                Ok(Some(Operation::AddressIndex { index })) => {
+                    location =
+                        reader.address(&self.unit, AttributeValue::DebugAddrIndex(index)).map(Location::At).or(location)
+                }
+                Ok(Some(Operation::TLS)) => location = Some(Location::ThreadLocal),
+                Ok(Some(Operation::UnsignedConstant { .. } | Operation::ConstantIndex { .. })) => {}
+                _ => break,
+            }
+        }
+        let Some(location) = location else { return };
+        let Some(name) = reader.name(&self.unit, &entry) else { return };
+        let scope = self.path(parent);
+        let path = if scope.is_empty() { name } else { format!("{scope}::{name}") };
+        self.variables.push(Variable { place, location, path });
+    }
+
+    /// The path that a type's name begins with: `logic::rules`.
+    pub(super) fn scope_of(&self, ty: UnitOffset) -> String {
+        let found = self.types.binary_search_by_key(&ty, |(offset, _)| *offset);
+        found.ok().and_then(|at| self.types.get(at)).map_or_else(String::new, |(_, scope)| self.path(Some(*scope)))
+    }
+
+    fn path(&self, scope: Option<u32>) -> String {
+        let mut names = Vec::new();
+        let mut next = scope;
+        while let Some(scope) = next.and_then(|index| self.scopes.get(usize::try_from(index).ok()?)) {
+            names.push(String::from_utf8_lossy(scope.name.slice()));
+            next = scope.parent;
+        }
+        names.reverse();
+        names.join("::")
+    }
+}
