@@ -29,7 +29,7 @@ pub enum Rule {
     Missing,
     /// A function's signature is not the one that the program was built with.
     Signature,
-    /// A type in a signature has another size or alignment.
+    /// A type in a signature, or one that such a type leads to, has another layout.
     Layout,
     /// The system's loader refused the library.
     Load,

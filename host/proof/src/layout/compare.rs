@@ -9,6 +9,9 @@ use super::path::{Paths, Step, Way};
 use super::{Kind, Layouts, Root, RootKind};
 use serde::{Deserialize, Serialize};
 
+/// More ways between pairs than any two real graphs have: it bounds what a hostile pair of them can cost.
+const MOST: usize = 1_000_000;
+
 /// What came of comparing two graphs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -82,6 +85,15 @@ pub struct Note {
 /// Both graphs may hold anything: what makes no sense counts as unproven or as a difference, and never panics.
 #[must_use]
 pub fn compare(expected: &Layouts, found: &Layouts, roots: impl Fn(&Root) -> bool) -> Comparison {
+    compare_within(expected, found, roots, MOST)
+}
+
+pub(super) fn compare_within(
+    expected: &Layouts,
+    found: &Layouts,
+    roots: impl Fn(&Root) -> bool,
+    most: usize,
+) -> Comparison {
     let mut comparison = Comparison::default();
     let mut pairs = Pairs::new(expected, found);
     let mut starts = Vec::new();
@@ -98,7 +110,7 @@ pub fn compare(expected: &Layouts, found: &Layouts, roots: impl Fn(&Root) -> boo
         let lost = lost.filter(|root| counterpart(expected, root).is_none());
         comparison.unproven.extend(lost.map(|root| format!("{}: no debug info in the program", root.name)));
     }
-    if !pairs.follow() {
+    if !pairs.follow(most) {
         comparison.unproven.push("the types lead to more pairs than can be compared".to_owned());
     }
     let mismatched = pairs.mismatched();
@@ -202,6 +214,10 @@ impl<'a> Walk<'_, 'a> {
             );
             self.note(place, self.paths.show(place.way, expected), text);
         }
+        for (step, name) in &node.renames {
+            let way = self.paths.on(place.way, expected, *step);
+            self.renamed(place, way, name, place.at);
+        }
         for (step, text) in &node.notes {
             let way = self.paths.on(place.way, expected, *step);
             let path = self.paths.text(way);
@@ -223,8 +239,7 @@ impl<'a> Walk<'_, 'a> {
                 continue;
             }
             if let Some(name) = edge.renamed {
-                let path = self.paths.text(way);
-                self.note(place, path, format!("is now called {name}: the bytes mean the same"));
+                self.renamed(place, way, name, edge.to);
             }
             open.push(Place { way, at: edge.to, ..place });
         }
@@ -305,6 +320,13 @@ impl<'a> Walk<'_, 'a> {
         let path = path.trim_start_matches('.').to_owned();
         let difference = Difference { root, root_kind, parameter, path, within, ty, expected, found, resized };
         self.comparison.differences.push(difference);
+    }
+
+    /// A part of another name, whose bytes mean the same unless `judge` differs.
+    fn renamed(&mut self, place: Place<'a>, way: Way, name: &str, judge: usize) {
+        let same = if self.mismatched[judge] { "" } else { ": the bytes mean the same" };
+        let path = self.paths.text(way);
+        self.note(place, path, format!("is now called {name}{same}"));
     }
 
     fn note(&mut self, place: Place<'a>, path: String, text: String) {

@@ -6,9 +6,6 @@ use super::path::Step;
 use super::{Field, Kind, Layouts, Type, TypeId, Variant};
 use std::collections::HashMap;
 
-/// More ways between pairs than any two real graphs have: it bounds what a hostile pair of them can cost.
-const MOST: usize = 1_000_000;
-
 /// All pairs that the roots lead to.
 pub(super) struct Pairs<'a> {
     expected: &'a Layouts,
@@ -16,7 +13,12 @@ pub(super) struct Pairs<'a> {
     pairs: Vec<(TypeId, TypeId)>,
     numbers: HashMap<(TypeId, TypeId), usize>,
     nodes: Vec<Node<'a>>,
+    /// The types of both by name, once they are asked for.
+    names: Option<(Names<'a>, Names<'a>)>,
 }
+
+/// `None`: more than one type has the name.
+type Names<'a> = HashMap<&'a str, Option<TypeId>>;
 
 /// What one pair is like.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub(super) struct Node<'a> {
     pub(super) edges: Vec<Edge<'a>>,
     /// What differs and changes no byte.
     pub(super) notes: Vec<(Step<'a>, String)>,
+    /// Variants, and what they are now called.
+    pub(super) renames: Vec<(Step<'a>, &'a str)>,
     pub(super) unproven: Option<String>,
 }
 
@@ -74,7 +78,7 @@ pub(super) struct Edge<'a> {
 
 impl<'a> Pairs<'a> {
     pub(super) fn new(expected: &'a Layouts, found: &'a Layouts) -> Self {
-        Self { expected, found, pairs: Vec::new(), numbers: HashMap::new(), nodes: Vec::new() }
+        Self { expected, found, pairs: Vec::new(), numbers: HashMap::new(), nodes: Vec::new(), names: None }
     }
 
     /// The number of a pair.
@@ -87,15 +91,15 @@ impl<'a> Pairs<'a> {
         number
     }
 
-    /// Adds all pairs that those added lead to; `false` if there are too many.
-    pub(super) fn follow(&mut self) -> bool {
+    /// Adds all pairs that those added lead to; `false` if there are more than `most` ways between them.
+    pub(super) fn follow(&mut self, most: usize) -> bool {
         let mut ways = 0;
         while let Some((expected, found)) = self.pairs.get(self.nodes.len()).copied() {
-            let node = if ways < MOST { self.examine(expected, found) } else { Node::default() };
+            let node = if ways < most { self.examine(expected, found) } else { Node::default() };
             ways += node.edges.len();
             self.nodes.push(node);
         }
-        ways < MOST
+        ways < most
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,7 +140,13 @@ impl<'a> Pairs<'a> {
         let mut node = Node::default();
         let is_opaque = |ty: &Type| matches!(ty.kind, Kind::Opaque);
         if is_opaque(expected) || is_opaque(found) {
-            opaque(&mut node, expected, found, is_opaque(expected) && is_opaque(found));
+            let both = is_opaque(expected) && is_opaque(found);
+            match (element(&expected.name), element(&found.name)) {
+                (Some(of), Some(other)) if both && !(of == other && is_primitive(of)) => {
+                    self.slices(&mut node, expected, of, other);
+                }
+                _ => opaque(&mut node, expected, found, both),
+            }
             return node;
         }
         if expected.name != found.name {
@@ -193,6 +203,19 @@ impl<'a> Pairs<'a> {
             },
         }
         node
+    }
+
+    /// What is in a slice of unknown length, as in `Rc<[T]>`: it must be described somewhere else.
+    fn slices(&mut self, node: &mut Node<'a>, expected: &'a Type, of: &'a str, other: &'a str) {
+        let (expected_names, found_names) = (self.expected, self.found);
+        let names = self.names.get_or_insert_with(|| (by_name(expected_names), by_name(found_names)));
+        match (names.0.get(of).copied().flatten(), names.1.get(other).copied().flatten()) {
+            (Some(of), Some(other)) => {
+                let to = self.add(of, other);
+                node.edges.push(Edge::through(to, Step::Element));
+            }
+            _ => node.unproven = Some(format!("nothing is known of {}", expected.name)),
+        }
     }
 
     /// `()` is no result.
@@ -303,7 +326,7 @@ impl<'a> Pairs<'a> {
             let at = added.iter().position(|other| other.is_some_and(|other| unique && is_alike(variant, other)));
             match at.and_then(|at| added[at].take()) {
                 Some(other) => {
-                    node.notes.push((step, format!("is now called {}: the bytes mean the same", other.name)));
+                    node.renames.push((step, &other.name));
                     self.variant(node, variant, other);
                 }
                 None => {
@@ -360,6 +383,26 @@ impl<'a> Choice<'a> {
 
 fn replaced<'a>() -> Node<'a> {
     Node { replaced: true, ..Node::default() }
+}
+
+fn by_name(layouts: &Layouts) -> Names<'_> {
+    let mut names = HashMap::new();
+    for (id, ty) in (0_u32..).map(TypeId).zip(&layouts.types) {
+        names.entry(ty.name.as_str()).and_modify(|id| *id = None).or_insert(Some(id));
+    }
+    names
+}
+
+/// `T` of `[T]`.
+fn element(name: &str) -> Option<&str> {
+    name.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// Whether a name says all of a type.
+fn is_primitive(name: &str) -> bool {
+    const NUMBERS: [&str; 14] =
+        ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
+    NUMBERS.contains(&name) || matches!(name, "bool" | "char" | "()")
 }
 
 fn opaque(node: &mut Node<'_>, expected: &Type, found: &Type, both: bool) {

@@ -1,6 +1,7 @@
 //! Graphs that no compiler makes.
 
 use super::build::{Graph, all, parts, said, update};
+use crate::layout::compare::compare_within;
 use crate::layout::{Kind, Layouts, TypeId, borrowed};
 
 #[test]
@@ -73,6 +74,8 @@ fn rings_of_other_lengths_mean_the_same() {
 
 #[test]
 fn too_many_pairs_are_unproven() {
-    let comparison = all(&ring(1999), &ring(2001));
+    let (before, after) = (ring(199), ring(201));
+    assert_eq!(said(&all(&before, &after)), [""; 0]);
+    let comparison = compare_within(&before, &after, |_| true, 1000);
     assert_eq!(said(&comparison), ["unproven: the types lead to more pairs than can be compared"]);
 }

@@ -123,7 +123,6 @@ fn permuted(layouts: &Layouts, dice: &mut Dice) -> Layouts {
     for at in (1..count).rev() {
         places.swap(at, dice.roll(at + 1));
     }
-    // Through JSON, so that no kind of reference is forgotten when the model grows: numbers of types are all moved there.
     let moved = |id: &mut TypeId| *id = TypeId(u32::try_from(places[id.0 as usize]).unwrap());
     let mut result = layouts.clone();
     for ty in &mut result.types {

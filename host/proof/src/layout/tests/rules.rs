@@ -502,6 +502,55 @@ fn what_nothing_is_known_of_is_unproven() {
 }
 
 #[test]
+fn slices_of_unknown_length_are_compared_by_what_is_in_them() {
+    let make = |of: &'static str, is_described: bool| {
+        move |graph: &mut Graph| {
+            let slice = graph.opaque("[logic::Item]");
+            let items = graph.structure("alloc::rc::Rc<[logic::Item]>", (16, 8), &[]);
+            graph.with(items, &[("T", slice)]);
+            if is_described {
+                flat(graph, "logic::Item", (8, 8), &[("x", 0, of)]);
+            }
+            graph.structure("logic::World", (16, 8), &[("items", 0, items)])
+        }
+    };
+    assert_eq!(lines(make("u64", true), make("u64", true)), NONE);
+    assert_eq!(lines(make("u64", true), make("f64", true)), ["World.items[].x: u64 at 0 → f64 at 0"]);
+    let unproven = ["unproven: World.items: nothing is known of [logic::Item]"];
+    assert_eq!(lines(make("u64", false), make("u64", false)), unproven);
+}
+
+#[test]
+fn function_pointers_are_of_one_abi() {
+    let make = |abi: &'static str| {
+        move |graph: &mut Graph| {
+            let byte = graph.scalar("u8");
+            let function = graph.function(&[byte], None);
+            graph.at(function).name.insert_str(0, abi);
+            let pointer = graph.pointer("", function);
+            graph.structure("logic::World", (8, 8), &[("hook", 0, pointer)])
+        }
+    };
+    assert_eq!(lines(make("extern \"C\" "), make("extern \"C\" ")), NONE);
+    let changed = ["World.hook: fn(u8) at 0 → extern \"C\" fn(u8) at 0"];
+    assert_eq!(lines(make(""), make("extern \"C\" ")), changed);
+}
+
+#[test]
+fn a_renamed_part_that_changed_is_told_by_its_old_name() {
+    let make = |name: &'static str, of: &'static str| {
+        move |graph: &mut Graph| {
+            let inner = flat(graph, "logic::Vec2", (8, 8), &[("x", 0, of)]);
+            graph.structure("logic::World", (8, 8), &[(name, 0, inner)])
+        }
+    };
+    assert_eq!(
+        lines(make("pos", "u64"), make("place", "f64")),
+        ["World.pos.x: u64 at 0 → f64 at 0", "note: World.pos is now called place"]
+    );
+}
+
+#[test]
 fn parameters_and_results_are_told_by_their_places() {
     let make = |parameters: &[&str], result: &str| {
         let mut graph = Graph::default();
