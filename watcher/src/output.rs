@@ -89,9 +89,10 @@ const BLUE: &str = "\x1b[1;34m";
 
 /// A reason, in lines that begin under the label's text.
 fn finding(reason: &Reason) -> String {
-    let Reason { rule, subject, expected, found, advice } = reason;
+    let Reason { rule, subject, expected, found, notes, advice } = reason;
     let pad = " ".repeat(13);
-    format!("\n{pad}{subject} ({rule})\n{pad}  expected {expected}\n{pad}  found    {found}\n{pad}  {advice}")
+    let notes: String = notes.iter().map(|note| format!("{pad}  {note}\n")).collect();
+    format!("\n{pad}{subject} ({rule})\n{pad}  expected {expected}\n{pad}  found    {found}\n{notes}{pad}  {advice}")
 }
 
 fn label(colour: &str, word: &str) -> String {

@@ -29,7 +29,7 @@ pub enum Rule {
     Missing,
     /// A function's signature is not the one that the program was built with.
     Signature,
-    /// A type in a signature has another size or alignment.
+    /// A type in a signature, or one that such a type leads to, has another layout.
     Layout,
     /// The system's loader refused the library.
     Load,
@@ -81,6 +81,9 @@ pub struct Reason {
     pub expected: String,
     /// What was found instead.
     pub found: String,
+    /// What else there is to know: a type's size before and after, where it is reached from.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub notes: Vec<String>,
     /// What to do about it.
     pub advice: String,
 }
@@ -95,12 +98,23 @@ impl Reason {
         found: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Self { rule, subject: subject.into(), expected: expected.into(), found: found.into(), advice: advice.into() }
+        let (subject, expected, found, advice) = (subject.into(), expected.into(), found.into(), advice.into());
+        Self { rule, subject, expected, found, notes: Vec::new(), advice }
+    }
+
+    /// With what else there is to know.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): expected {}, found {}; {}", self.subject, self.rule, self.expected, self.found, self.advice)
+        write!(f, "{} ({}): expected {}, found {}; ", self.subject, self.rule, self.expected, self.found)?;
+        for note in &self.notes {
+            write!(f, "{note}; ")?;
+        }
+        f.write_str(&self.advice)
     }
 }

@@ -1,12 +1,24 @@
 //! The layout proof: every type that crosses the border, compared between the running program and an image.
 //!
-//! `read` walks debug info and gives [`Layouts`], a graph of types; `compare` walks two of them in step.
+//! [`read()`] walks debug info and gives [`Layouts`], a graph of types; [`compare()`] walks two of them in step.
 
 mod canonical;
+mod compare;
 mod model;
-mod names;
+mod name;
+mod pairs;
+mod path;
 mod read;
+mod report;
 mod scan;
+mod warnings;
 
+#[cfg(test)]
+mod tests;
+
+pub use compare::{Comparison, Difference, Extent, Note, Resized, compare};
 pub use model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
+pub use name::normalised;
 pub use read::read;
+pub use report::{ParameterName, tree};
+pub use warnings::{Borrowed, borrowed};

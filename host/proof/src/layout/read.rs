@@ -2,7 +2,7 @@
 
 use super::canonical::canonical;
 use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
-use super::names::normalised;
+use super::name::normalised;
 use super::scan::{Location, Scanned, Variable};
 use crate::debug_info::data::Data;
 use crate::debug_info::units::{Entry, Place, Reader, Sections, TypeOf, Unit, children, flag};
@@ -419,7 +419,7 @@ impl<'a, 'f> Border<'a, 'f> {
             dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type => {
                 let name = name.unwrap_or_else(|| "?".to_owned());
                 let scope = self.scope_of(place);
-                normalised(&if scope.is_empty() { name } else { format!("{scope}::{name}") })
+                normalised(&if scope.is_empty() { name } else { format!("{scope}::{name}") }).into_owned()
             }
             dw::DW_TAG_array_type => {
                 let element = match self.reader.type_of(&place.unit, entry) {
@@ -433,7 +433,7 @@ impl<'a, 'f> Border<'a, 'f> {
             }
             dw::DW_TAG_subroutine_type => "fn".to_owned(),
             dw::DW_TAG_pointer_type if name.is_none() => "*".to_owned(),
-            _ => normalised(&name.unwrap_or_else(|| "?".to_owned())),
+            _ => normalised(&name.unwrap_or_else(|| "?".to_owned())).into_owned(),
         }
     }
 

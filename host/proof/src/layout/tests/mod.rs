@@ -1,0 +1,8 @@
+//! Small graphs, compared.
+
+mod build;
+mod hostile;
+mod random;
+mod reports;
+mod rules;
+mod warned;
