@@ -1,6 +1,7 @@
 //! Real edits through the real command. The modules are the table of contents.
 
 mod attribute;
+mod doctor;
 mod edits;
 mod library;
 mod options;

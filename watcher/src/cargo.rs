@@ -90,7 +90,7 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    fn members(&self) -> Vec<&Package> {
+    pub(crate) fn members(&self) -> Vec<&Package> {
         self.metadata.workspace_packages()
     }
 
@@ -111,8 +111,7 @@ impl Workspace {
     pub(crate) fn uses_attribute(&self, manifest_directory: &Path) -> bool {
         let package = self.members().into_iter().find(|package| directory_of(package) == manifest_directory);
         package.is_some_and(|package| {
-            let ours = ["pitstop-host", "pitstop-reloadable", "pitstop-tests"].contains(&package.name.as_str());
-            !ours && package.dependencies.iter().any(|dependency| dependency.name == "pitstop-reloadable")
+            !is_ours(package) && package.dependencies.iter().any(|dependency| dependency.name == "pitstop-reloadable")
         })
     }
 
@@ -182,7 +181,7 @@ impl Workspace {
     }
 
     /// Members that must be compiled by cargo itself: build scripts, procedural macros or other people's crates use them.
-    fn real(&self) -> BTreeSet<PathBuf> {
+    pub(crate) fn real(&self) -> BTreeSet<PathBuf> {
         let Some(resolve) = &self.metadata.resolve else { return BTreeSet::new() };
         let members: BTreeSet<&PackageId> = self.metadata.workspace_members.iter().collect();
         let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
@@ -334,6 +333,21 @@ impl Capture {
 }
 
 impl Selection {
+    /// The target triple, where one was asked for.
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.build_flag("--target")
+    }
+
+    /// The name of the profile.
+    pub(crate) fn profile(&self) -> &str {
+        let is_release = self.build_flags.iter().any(|flag| flag == "--release");
+        self.build_flag("--profile").unwrap_or(if is_release { "release" } else { "dev" })
+    }
+
+    fn build_flag(&self, flag: &str) -> Option<&str> {
+        self.build_flags.windows(2).find(|pair| pair[0] == flag).map(|pair| pair[1].as_str())
+    }
+
     fn describe(&self) -> String {
         let name = self.name.as_ref().or(self.bin.as_ref()).or(self.example.as_ref()).or(self.package.as_ref());
         name.map_or_else(String::new, |name| format!("`{name}` "))
@@ -347,6 +361,11 @@ fn list(programs: &[Wanted]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
+/// Whether a package is Pitstop's own, and so never a reloadable crate.
+pub(crate) fn is_ours(package: &Package) -> bool {
+    ["pitstop-host", "pitstop-reloadable", "pitstop-tests"].contains(&package.name.as_str())
+}
+
 pub(crate) fn directory_of(package: &Package) -> &Path {
     package.manifest_path.parent().map_or(Path::new(""), |path| path.as_std_path())
 }
@@ -358,19 +377,46 @@ fn environment() -> BTreeMap<String, String> {
 
 /// The user's `RUSTC_WRAPPER`, from the environment or from a configuration file.
 fn outer_wrapper(root: &Path) -> Option<String> {
-    for name in ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"] {
+    build_setting(root, &["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"], "rustc-wrapper")
+}
+
+/// A setting of cargo's `[build]`, from the environment or from the configuration files that hold for a folder.
+pub(crate) fn build_setting(folder: &Path, variables: &[&str], key: &str) -> Option<String> {
+    for name in variables {
         if let Ok(value) = std::env::var(name) {
             return (!value.is_empty()).then_some(value);
         }
     }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let homes = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
-    let folders = root.ancestors().map(|folder| folder.join(".cargo")).chain(homes);
+    let folders = folder.ancestors().map(|folder| folder.join(".cargo")).chain(homes);
     folders.flat_map(|folder| [folder.join("config.toml"), folder.join("config")]).find_map(|file| {
         let table: toml::Table = std::fs::read_to_string(file).ok()?.parse().ok()?;
-        let wrapper = table.get("build")?.get("rustc-wrapper")?.as_str()?;
-        (!wrapper.is_empty()).then(|| wrapper.to_owned())
+        let value = table.get("build")?.get(key)?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (!value.is_empty()).then_some(value)
     })
+}
+
+/// Builds an empty program in a folder, with the compiler, the flags, the linker and the target that programs get here.
+/// Returns the program's file, or what the compiler said.
+pub(crate) fn empty_program(selection: &Selection, folder: &Path) -> Result<PathBuf, String> {
+    let manifest = folder.join("Cargo.toml");
+    let source = folder.join("src/main.rs");
+    let written = std::fs::create_dir_all(folder.join("src"))
+        .and_then(|()| std::fs::write(&manifest, "[package]\nname = \"empty\"\nedition = \"2021\"\n[workspace]\n"))
+        .and_then(|()| std::fs::write(&source, "fn main() {}\n"));
+    written.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut command = Command::new(cargo());
+    command.args(["build", "--quiet", "--message-format=json-render-diagnostics", "--manifest-path"]).arg(&manifest);
+    command.args(selection.target().into_iter().flat_map(|target| ["--target", target]));
+    command.env("CARGO_TARGET_DIR", folder.join("target")).env("CARGO_BUILD_BUILD_DIR", folder.join("target"));
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("cannot start cargo: {error}"))?;
+    let built = Message::parse_stream(&*output.stdout).flatten().find_map(|message| match message {
+        Message::CompilerArtifact(artifact) => artifact.executable,
+        _ => None,
+    });
+    built.map(Into::into).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Asks a compiler who it is.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::cargo::Selection;
+use crate::doctor;
 use crate::output::Output;
 use crate::run::{self, Options};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,11 @@ enum Cmd {
     },
     /// Build a program and publish its images, for a program that is started by hand: in a debugger, on its own
     Watch {
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Look for whatever prevents reloading, makes it slow or leaves types unproven, and say what mends it
+    Doctor {
         #[command(flatten)]
         build: Build,
     },
@@ -78,7 +84,7 @@ struct Build {
     /// How program and images come by their dependencies
     #[arg(long, value_enum, default_value = "auto")]
     linkage: LinkageChoice,
-    /// Print events, one JSON object per line, on standard output; the program's own output goes to standard error
+    /// Print events or findings, one JSON object per line, on standard output; the program's own output goes to standard error
     #[arg(long)]
     json: bool,
 }
@@ -105,6 +111,7 @@ pub(crate) fn main() -> ExitCode {
     let (build, arguments, starts_program) = match cli.command {
         Cmd::Run { build, arguments } => (build, arguments, true),
         Cmd::Watch { build } => (build, Vec::new(), false),
+        Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };
     let output = Output::new(build.json);
     let options = Options { linkage: build.linkage, arguments, starts_program, selection: build.selection() };

@@ -7,6 +7,8 @@
 pub enum ExitCode {
     /// All went well.
     Success = 0,
+    /// `doctor` found something that prevents reloading.
+    Unfit = 1,
     /// The arguments make no sense; clap's own code.
     Usage = 2,
     /// The workspace cannot be read, has no such program, or cargo cannot build its dependencies.

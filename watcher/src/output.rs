@@ -60,6 +60,12 @@ impl Output {
         }
     }
 
+    /// What was asked for, and not a message about it: on standard output.
+    pub(crate) fn result(&self, text: &str) {
+        // A closed pipe: whoever read has seen enough.
+        let _ = writeln!(anstream::stdout().lock(), "{text}");
+    }
+
     /// A line outside of any event; with `--json` on standard error too.
     pub(crate) fn line(&mut self, text: String) {
         if !self.json && terminal_is_taken() {

@@ -11,7 +11,7 @@ use crate::program::{Form, Id, Job, Program};
 use crate::session::Session;
 use crate::stage::{Artifact, Shop, Timing, ms, now_us};
 use crate::unit::Compiler;
-use crate::watch::{Edit, Sources, Watch};
+use crate::watch::{Edit, Sources, Watch, watched_folders};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use notify::RecursiveMode;
 use pitstop_contract::event::Event;
@@ -73,7 +73,7 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
     let program = Program::new(&mut capture, &workspace, &wanted)?;
     let host = &program.units[program.host];
     let compiler = cargo::compiler(&host.captured.rustc, &host.captured.directory, host.target())?;
-    let linkage = linkage(&options, &program, &workspace, &capture, &compiler, &session)?;
+    let linkage = linkage(options.linkage, &program, &workspace, &capture, &compiler, &session)?;
     let place = Place {
         session: session.name.clone(),
         directory: session.directory.clone(),
@@ -121,8 +121,9 @@ fn cannot_watch(error: notify::Error) -> Fatal {
     Fatal::session(format!("cannot watch files: {error}; {advice}"))
 }
 
-fn linkage(
-    options: &Options,
+/// How the program and its images come by their dependencies; builds the library that they share.
+pub(crate) fn linkage(
+    choice: LinkageChoice,
     program: &Program,
     workspace: &Workspace,
     capture: &Capture,
@@ -131,16 +132,17 @@ fn linkage(
 ) -> Result<Linkage, Fatal> {
     let native = share_native(&program.units[program.host], workspace, capture, compiler, &session.cache);
     let alone = |reason: &str| Linkage::SelfContained { reason: reason.to_owned(), native: native.clone() };
-    if options.linkage == LinkageChoice::SelfContained {
+    if choice == LinkageChoice::SelfContained {
         return Ok(alone("asked for"));
     }
-    let obstacle = choose(program, &rust_files(program));
-    match (obstacle, options.linkage) {
+    let folders = program.units.iter().map(|unit| unit.manifest_directory.join("src"));
+    let obstacle = choose(program, &rust_files(folders.collect()));
+    match (obstacle, choice) {
         (Some(reason), LinkageChoice::Shared) => {
             Err(Fatal::workspace(format!("dependencies cannot be shared: {reason}")))
         }
         (Some(reason), _) => Ok(alone(&reason)),
-        (None, choice) => match share(program, workspace, capture, compiler, native.clone(), &session.cache) {
+        (None, _) => match share(program, workspace, capture, compiler, native.clone(), &session.cache) {
             Err(fatal) if choice != LinkageChoice::Shared => {
                 let first = fatal.message.lines().next().unwrap_or("").to_owned();
                 Ok(alone(&format!("no library of them could be made: {first}")))
@@ -150,9 +152,8 @@ fn linkage(
     }
 }
 
-/// The source files of the program's own crates, before any compiler has named them.
-fn rust_files(program: &Program) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = program.units.iter().map(|unit| unit.manifest_directory.join("src")).collect();
+/// The source files in these folders, before any compiler has named them.
+pub(crate) fn rust_files(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -280,14 +281,11 @@ impl Loop<'_> {
         for name in [".cargo/config.toml", ".cargo/config", "rust-toolchain", "rust-toolchain.toml"] {
             files.push(root.join(name));
         }
-        let mut folders = vec![(root.clone(), RecursiveMode::NonRecursive)];
-        folders.push((root.join(".cargo"), RecursiveMode::NonRecursive));
-        for package in self.workspace.metadata.workspace_packages() {
-            let folder = directory_of(package).to_owned();
+        for package in self.workspace.members() {
+            let folder = directory_of(package);
             files.extend([folder.join("Cargo.toml"), folder.join("build.rs")]);
-            folders.push((folder.join("src"), RecursiveMode::Recursive));
-            folders.push((folder, RecursiveMode::NonRecursive));
         }
+        let mut folders = watched_folders(&self.workspace);
         folders.extend(self.sources.folders().into_iter().map(|folder| (folder, RecursiveMode::NonRecursive)));
         files.iter().for_each(|file| self.sources.know(file));
         // The wider ones first, so that what they cover is not watched twice.
@@ -443,7 +441,8 @@ impl Loop<'_> {
         if self.phase == Phase::FirstBuild {
             let host = &program.units[program.host];
             self.compiler = cargo::compiler(&host.captured.rustc, &host.captured.directory, host.target())?;
-            self.linkage = linkage(&self.options, &program, &workspace, &capture, &self.compiler, &self.session)?;
+            self.linkage =
+                linkage(self.options.linkage, &program, &workspace, &capture, &self.compiler, &self.session)?;
         }
         self.workspace = workspace;
         self.wanted = wanted;

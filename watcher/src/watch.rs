@@ -1,5 +1,6 @@
 //! Sees edits: events of the file system, and whether a file's content is really another.
 
+use crate::cargo::{Workspace, directory_of};
 use crate::program::{Id, Job};
 use crate::stage::now_us;
 use crossbeam_channel::Sender;
@@ -60,6 +61,19 @@ impl Watch {
         self.folders.remove(folder);
         self.folder(folder, RecursiveMode::NonRecursive)
     }
+}
+
+/// The folders of a workspace that a session watches from the start.
+pub(crate) fn watched_folders(workspace: &Workspace) -> Vec<(PathBuf, RecursiveMode)> {
+    let root = workspace.root();
+    let mut folders =
+        vec![(root.to_owned(), RecursiveMode::NonRecursive), (root.join(".cargo"), RecursiveMode::NonRecursive)];
+    for package in workspace.members() {
+        let folder = directory_of(package).to_owned();
+        folders.push((folder.join("src"), RecursiveMode::Recursive));
+        folders.push((folder, RecursiveMode::NonRecursive));
+    }
+    folders
 }
 
 /// Whether an event may have changed content, and if so whether the writer has finished.
