@@ -1,5 +1,6 @@
 //! Real edits through the real command. The modules are the table of contents.
 
+mod allocator;
 mod attribute;
 mod edits;
 mod library;
