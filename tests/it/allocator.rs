@@ -1,6 +1,7 @@
 //! One allocator for program and images: memory that crosses is never freed by another one.
 
 use object::{Object, ObjectSymbol};
+use pitstop_contract::Rule;
 use pitstop_contract::event::Event;
 use pitstop_tests::{Project, Session};
 use std::path::PathBuf;
@@ -65,4 +66,51 @@ fn images_share_the_default_allocator_in_either_linkage() {
         let images = define_allocator(&directory);
         assert!(!images.is_empty() && images.iter().all(|defines| *defines == define), "{asked}: {images:?}");
     }
+}
+
+#[test]
+fn a_constructor_may_allocate_for_itself_but_not_hold_what_it_took() {
+    let project = Project::new("allocator");
+    let mut session = project.live(&["--linkage", "auto"]);
+    session.prints("host: turn 1 ");
+    let constructor = "\nstatic NAMES: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());\n\n\
+                       extern \"C\" fn constructor() {\n    let names = vec![\"early\".to_owned(); 3];\n    \
+                       *NAMES.lock().unwrap() = names;\n}\n\n\
+                       #[used]\n#[unsafe(link_section = \".init_array\")]\n\
+                       static CONSTRUCTOR: extern \"C\" fn() = constructor;\n";
+    let plain = project.read(LOGIC);
+    project.write(LOGIC, &format!("{plain}{constructor}"));
+    let reasons = session.rejected();
+    assert_eq!(reasons[0].rule, Rule::Allocator, "{reasons:?}");
+    assert!(reasons[0].advice.contains("LazyLock"), "{reasons:?}");
+    // What it takes and frees is between it and the system's allocator.
+    let freed = format!("{plain}{constructor}").replace("    *NAMES.lock().unwrap() = names;\n", "    drop(names);\n");
+    project.write(LOGIC, &freed.replace("GENERATION: u32 = 1", "GENERATION: u32 = 2"));
+    session.goes_live("logic");
+    session.prints("host: turn 2 ");
+}
+
+#[test]
+fn an_allocator_that_images_would_bring_along_is_refused_at_the_start() {
+    let set = "\n#[global_allocator]\nstatic ALLOCATOR: std::alloc::System = std::alloc::System;\n";
+    let refused = |project: &Project| {
+        let output = project.pitstop(&["run"]).output().expect("an end");
+        assert_eq!(output.status.code(), Some(3));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let project = Project::new("basic");
+    let util = project.read("util/src/lib.rs");
+    project.write("util/src/lib.rs", &format!("{util}{set}"));
+    let words = refused(&project);
+    assert!(words.contains("`util` has the `#[global_allocator]`, and is linked into images too"), "{words}");
+    assert!(words.contains("move the `#[global_allocator]` into the program's own crate, `game`"), "{words}");
+    // A condition that does not hold leaves nothing of it.
+    project.write("util/src/lib.rs", &format!("{util}\n#[cfg(any())]{set}"));
+    let mut session = project.live(&[]);
+    session.goes_live_after(|| project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = 43"), "logic");
+    drop(session);
+    project.write("util/src/lib.rs", &util);
+    project.write(LOGIC, &format!("{}{set}", project.read(LOGIC)));
+    let words = refused(&project);
+    assert!(words.contains("`logic` has the `#[global_allocator]`, and is reloadable"), "{words}");
 }
