@@ -3,6 +3,7 @@
 mod allocator;
 mod attribute;
 mod edits;
+mod facts;
 mod library;
 mod options;
 mod programs;

@@ -304,5 +304,6 @@ mod tests {
         let flags: Vec<&str> = parsed.iter().map(|argument| argument.flag.as_str()).collect();
         assert_eq!(flags, ["-C", "-C", "-C", "--emit", "", "-g"]);
         assert_eq!(codegen(&parsed, "opt-level").as_deref(), Some("1"));
+        assert_eq!(codegen(&parse(&["-Copt-level=1", "-O"].map(str::to_owned)), "opt-level").as_deref(), Some("3"));
     }
 }
