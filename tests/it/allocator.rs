@@ -114,3 +114,18 @@ fn an_allocator_that_images_would_bring_along_is_refused_at_the_start() {
     let words = refused(&project);
     assert!(words.contains("`logic` has the `#[global_allocator]`, and is reloadable"), "{words}");
 }
+
+#[test]
+fn a_library_without_the_attribute_is_said_to_have_another_allocator_than_the_program() {
+    let project = Project::new("classic");
+    let main = project.read(MAIN);
+    let set = "#[global_allocator]\nstatic ALLOCATOR: std::alloc::System = std::alloc::System;\n";
+    project.write(MAIN, &format!("{main}\n{set}"));
+    let mut session = project.run(&["--linkage", "auto", "--", "logic", "tick"]);
+    let message = session.event("a notice", |event| match event {
+        Event::Notice { message } if message.contains("allocator") => Some(message.clone()),
+        _ => None,
+    });
+    assert!(message.contains("library `logic`") && message.contains("std::alloc::System of "), "{message}");
+    session.prints("host: tick ");
+}

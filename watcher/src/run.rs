@@ -645,6 +645,13 @@ impl Loop<'_> {
 
     fn want(&mut self, name: String) {
         let path = Path::new(&name);
+        let is_new = !self.wanted_crates.contains(&name) && !self.wanted_files.contains_key(path);
+        if let Some(allocator) = self.linkage.own_allocator().filter(|_| is_new) {
+            self.notice(format!(
+                "library `{name}` has an allocator of its own, and the program's is {allocator}: what one of them allocates \
+                 the other must not free or grow; in a crate with `#[reloadable]` all memory is the program's"
+            ));
+        }
         if path.is_absolute() {
             self.wanted_files.entry(path.to_owned()).or_insert(0);
             self.watch_file(path);

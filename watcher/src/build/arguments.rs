@@ -70,6 +70,14 @@ impl Linkage {
         }
     }
 
+    /// The program's own `#[global_allocator]`, which nothing but images with the attribute uses too.
+    pub(crate) fn own_allocator(&self) -> Option<&str> {
+        match self {
+            Self::SelfContained { allocator, .. } if allocator != allocator::SYSTEM => Some(allocator),
+            _ => None,
+        }
+    }
+
     /// What goes into the descriptor.
     fn facts(&self) -> impl Iterator<Item = (String, String)> {
         let (std, allocator) = match self {
