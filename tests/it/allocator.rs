@@ -129,3 +129,26 @@ fn a_library_without_the_attribute_is_said_to_have_another_allocator_than_the_pr
     assert!(message.contains("library `logic`") && message.contains("std::alloc::System of "), "{message}");
     session.prints("host: tick ");
 }
+
+#[test]
+fn an_allocator_that_somebody_elses_crate_sets_for_the_program_serves_the_images_too() {
+    let project = Project::new("allocator");
+    let set = |file: &str, from: &str, to: &str| project.edit(file, from, to);
+    set("Cargo.toml", "[workspace]\n", "[workspace]\nexclude = [\"others\"]\n");
+    let mark =
+        "[package]\nname = \"mark\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nmimalloc = \"0.1\"\n";
+    project.write("others/mark/Cargo.toml", mark);
+    let main = project.read(MAIN);
+    let (head, tail) = main.split_once("fn main() {").expect("a main function");
+    let head = head.replace("use logic::{Item, World};\n", "").replace("use std::time::Duration;\n", "");
+    let head = head.replace("static TAKEN", "pub static TAKEN");
+    project.write("others/mark/src/lib.rs", &head);
+    let uses =
+        "use logic::{Item, World};\nuse mark::TAKEN;\nuse std::sync::atomic::Ordering;\nuse std::time::Duration;\n";
+    project.write(MAIN, &format!("{uses}\nfn main() {{{tail}"));
+    set("game/Cargo.toml", "mimalloc = \"0.1\"", "mark = { path = \"../others/mark\" }");
+    let mut session = project.run(&["--linkage", "auto"]);
+    let (linkage, reason, _) = linkage(&mut session);
+    assert_eq!((&*linkage, &*reason), ("self-contained", "`mark` sets a global allocator"));
+    reloads(&project, &mut session, "counted", 3);
+}

@@ -133,7 +133,7 @@ fn linkage(
     session: &Session,
 ) -> Result<Linkage, Fatal> {
     let native = share_native(&program.units[program.host], workspace, capture, compiler, &session.cache);
-    let allocator = GlobalAllocator::find(&rust_files(program));
+    let allocator = GlobalAllocator::find(program, &rust_files(program));
     let alone = |reason: &str| Linkage::SelfContained {
         reason: reason.to_owned(),
         native: native.clone(),

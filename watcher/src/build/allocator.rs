@@ -1,35 +1,51 @@
 //! The program's `#[global_allocator]`: whether it has one, and whether it would get into images too.
 
 use super::arguments::{Linkage, Place};
-use crate::program::{Form, Program};
+use crate::program::{Form, Id, Program};
 use object::read::ReadCache;
 use object::read::archive::ArchiveFile;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A `#[global_allocator]` as the source names it.
+/// The program's `#[global_allocator]`, as far as it is known before anything of the program's own is compiled.
 pub(crate) struct GlobalAllocator {
-    pub(crate) file: PathBuf,
-    /// The type of the `static`, empty when a macro writes it.
-    pub(crate) type_name: String,
+    /// The file of the program, or the crate of somebody else's, that has it.
+    pub(crate) place: String,
+    /// The type of the `static`, where a source file of the program names it.
+    type_name: String,
 }
 
 impl GlobalAllocator {
-    /// The first one in these files. One that a `cfg` leaves out is found too: no compiler has run yet.
-    pub(crate) fn find(files: &[PathBuf]) -> Option<Self> {
-        files.iter().find_map(|file| {
+    /// The first one in these files, or in a library that the program's own crates name. In a file one that a `cfg`
+    /// leaves out is found too: no compiler has run yet.
+    pub(crate) fn find(program: &Program, files: &[PathBuf]) -> Option<Self> {
+        let written = files.iter().find_map(|file| {
             let type_name = type_name(&std::fs::read_to_string(file).ok()?)?;
-            Some(Self { file: file.clone(), type_name })
-        })
+            Some(Self { place: file.display().to_string(), type_name })
+        });
+        let brought = || {
+            let jobs = program.everything();
+            let mut libraries = jobs.iter().flat_map(|job| others(program, job.unit));
+            let (name, _) = libraries.find(|(_, library)| sets_allocator(library))?;
+            Some(Self { place: format!("`{name}`"), type_name: String::new() })
+        };
+        written.or_else(brought)
     }
 }
 
 impl fmt::Display for GlobalAllocator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.type_name.is_empty() { "one" } else { &self.type_name };
-        write!(f, "{name} of {}", self.file.display())
+        let name = if self.type_name.is_empty() { "that" } else { &self.type_name };
+        write!(f, "{name} of {}", self.place)
     }
+}
+
+/// Other people's libraries that a unit names.
+fn others(program: &Program, id: Id) -> impl Iterator<Item = (String, PathBuf)> + '_ {
+    let externs = program.units[id].externs.iter();
+    let others = externs.filter(|found| program.by_stem(found.stem()).is_none() && !found.is_proc_macro());
+    others.map(|found| (found.name.clone(), found.rlib()))
 }
 
 fn type_name(text: &str) -> Option<String> {
@@ -48,10 +64,7 @@ pub(crate) fn in_images(program: &Program, linkage: &Linkage, place: &Place) -> 
     program.reloadable.iter().find_map(|&image| {
         let mut libraries = program.closure(image).into_iter().flat_map(|id| {
             let unit = &program.units[id];
-            let others = unit.externs.iter().filter(|found| program.by_stem(found.stem()).is_none());
-            let others = others.filter(|found| !found.is_proc_macro());
-            let others = others.map(|found| (found.name.clone(), found.rlib()));
-            others.chain([(unit.crate_name.clone(), place.output(unit, Form::Linked).0)])
+            others(program, id).chain([(unit.crate_name.clone(), place.output(unit, Form::Linked).0)])
         });
         let (name, _) = libraries.find(|(_, library)| sets_allocator(library))?;
         let image = &program.units[image].crate_name;

@@ -25,7 +25,7 @@ pub(crate) fn choose(program: &Program, allocator: Option<&GlobalAllocator>) -> 
     if target.contains("musl") || features.contains("+crt-static") {
         return Some("the target links statically only".to_owned());
     }
-    allocator.map(|found| format!("{} sets a global allocator", found.file.display()))
+    allocator.map(|found| format!("{} sets a global allocator", found.place))
 }
 
 /// Builds the shared library, or finds the one that an earlier session built.
