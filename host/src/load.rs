@@ -50,11 +50,13 @@ unsafe impl Sync for Loaded {}
 pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loaded, Vec<Reason>> {
     let (image, path, descriptor, started) = image.into_parts();
     let verified = Instant::now();
-    let library = open(&path).map_err(|error| vec![refused(&path, &error)])?;
+    // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
+    let library = ManuallyDrop::new(open(&path).map_err(|error| vec![refused(&path, &error)])?);
     let (bodies, imports) = match image.kind {
         Kind::Library => (HashMap::new(), Vec::new()),
         Kind::Reloadable => {
             let entries = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
+            let entries = entries.ok_or_else(|| vec![early(&path)])?;
             sort(entries, &image.crate_name, &descriptor)?
         }
     };
@@ -66,7 +68,7 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         verify_ms: (verified - started).as_secs_f64() * 1e3,
         load_ms: verified.elapsed().as_secs_f64() * 1e3,
         ready: Instant::now(),
-        library: ManuallyDrop::new(library),
+        library,
     })
 }
 
@@ -126,17 +128,29 @@ fn refused(path: &Path, error: &str) -> Reason {
     Reason::new(Rule::Load, path.display().to_string(), "a library that the system can load", error, advice)
 }
 
-fn enter(library: &Library, services: &'static Services) -> Result<&'static [Entry], String> {
+/// An image whose constructors hold memory of another allocator than the program's.
+fn early(path: &Path) -> Reason {
+    Reason::new(
+        Rule::Allocator,
+        path.display().to_string(),
+        "memory of the program's allocator alone",
+        "a constructor that holds memory which it took before the program lent its allocator",
+        "allocate at the first use, in a `LazyLock`, and not in a constructor",
+    )
+}
+
+/// Hands the services to an image, and returns its table; `None` when it refuses them.
+fn enter(library: &Library, services: &'static Services) -> Result<Option<&'static [Entry]>, String> {
     type EnterImage = unsafe extern "C" fn(*const Services) -> *const Table;
     // SAFETY: the descriptor, written by the macro that defines this symbol, has this reader's format.
     let enter = unsafe { library.get::<EnterImage>(ENTRY_SYMBOL) };
     let enter = enter.map_err(|error| error.to_string())?;
     // SAFETY: the services live as long as the process, and the compiler was shown to be the same.
     let table = unsafe { enter(services) };
-    // SAFETY: the image hands out a leaked table of its static entries.
-    let table = unsafe { table.as_ref() }.ok_or("the image gave no table")?;
+    // SAFETY: the image hands out a leaked table of its static entries, or null.
+    let Some(table) = (unsafe { table.as_ref() }) else { return Ok(None) };
     // SAFETY: entries and count are those of a static slice, and the image stays mapped.
-    Ok(unsafe { std::slice::from_raw_parts(table.entries, table.count) })
+    Ok(Some(unsafe { std::slice::from_raw_parts(table.entries, table.count) }))
 }
 
 type Sorted = (HashMap<String, Body>, Vec<Import>);

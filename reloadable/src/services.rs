@@ -4,7 +4,7 @@
 use crate::table::{ENTRIES, Table};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What the host lends to an image. Lives as long as the process.
 #[repr(C)]
@@ -45,13 +45,22 @@ pub(crate) fn services() -> Option<&'static Services> {
     unsafe { pointer.as_ref() }
 }
 
+/// Blocks that constructors of the image hold: the loader runs them before the host's services are there, and so the
+/// system's allocator gave them.
+static EARLY: AtomicUsize = AtomicUsize::new(0);
+
 /// Takes the host's services and returns the image's table. The first code of an image that the host calls.
+///
+/// Null when constructors of the image hold memory: from now on it would be freed by another allocator than gave it.
 ///
 /// # Safety
 /// `services` must stay valid for the life of the process, and come from a host built with the same rustc and the same
 /// version of this crate, which the descriptor has shown.
 #[must_use]
 pub unsafe fn enter_image(services: *const Services) -> *const Table {
+    if EARLY.load(Ordering::Acquire) != 0 {
+        return std::ptr::null();
+    }
     SERVICES.store(services.cast_mut(), Ordering::Release);
     if let Some(services) = self::services()
         && !services.shared_std
@@ -98,15 +107,18 @@ fn message(payload: &(dyn Any + Send)) -> String {
 #[derive(Debug)]
 pub struct HostAllocator;
 
-// SAFETY: hands every call on to one allocator. Before the host's services are there only the image's constructors
-// run, and what the system's allocator gave them stays with them.
+// SAFETY: hands every call on to one allocator. The system's, which the image's constructors get before the host's
+// services are there, is another only as long as `EARLY` is not zero, and then `enter_image` refuses.
 unsafe impl GlobalAlloc for HostAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match services() {
             // SAFETY: the caller keeps GlobalAlloc's contract.
             Some(services) => unsafe { (services.alloc)(layout) },
-            // SAFETY: as above.
-            None => unsafe { System.alloc(layout) },
+            None => {
+                EARLY.fetch_add(1, Ordering::AcqRel);
+                // SAFETY: as above.
+                unsafe { System.alloc(layout) }
+            }
         }
     }
 
@@ -114,8 +126,11 @@ unsafe impl GlobalAlloc for HostAllocator {
         match services() {
             // SAFETY: the caller keeps GlobalAlloc's contract.
             Some(services) => unsafe { (services.alloc_zeroed)(layout) },
-            // SAFETY: as above.
-            None => unsafe { System.alloc_zeroed(layout) },
+            None => {
+                EARLY.fetch_add(1, Ordering::AcqRel);
+                // SAFETY: as above.
+                unsafe { System.alloc_zeroed(layout) }
+            }
         }
     }
 
@@ -132,8 +147,11 @@ unsafe impl GlobalAlloc for HostAllocator {
         match services() {
             // SAFETY: the caller keeps GlobalAlloc's contract.
             Some(services) => unsafe { (services.dealloc)(pointer, layout) },
-            // SAFETY: as above.
-            None => unsafe { System.dealloc(pointer, layout) },
+            None => {
+                EARLY.fetch_sub(1, Ordering::AcqRel);
+                // SAFETY: as above.
+                unsafe { System.dealloc(pointer, layout) }
+            }
         }
     }
 }

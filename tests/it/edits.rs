@@ -328,10 +328,42 @@ fn another_version_of_a_linked_dependency_asks_for_a_restart() {
     project.edit("logic/Cargo.toml", "=2.0.0", "=2.0.1");
     let reasons = session.rejected();
     assert_eq!(reasons[0].rule, Rule::Dependencies, "{reasons:?}");
+    assert_eq!(reasons[0].subject, "dependency `fastrand` of `logic`");
+    assert!(reasons[0].expected.starts_with("2.0.0 (features "), "{reasons:?}");
+    assert!(reasons[0].found.starts_with("2.0.1 (features "), "{reasons:?}");
     project.edit("logic/Cargo.toml", "=2.0.1", "=2.0.0");
     project.edit(LOGIC, "u32(3..4)", "u32(4..5)");
     session.goes_live("logic");
     session.prints("score 4");
+}
+
+#[test]
+fn the_dependency_that_moved_is_named_and_not_the_one_above_it() {
+    let project = Project::new("basic");
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+    project.edit("Cargo.toml", "[workspace]\n", "[workspace]\nexclude = [\"others\"]\n");
+    let upper = format!("{}\n[dependencies]\nlower = {{ path = \"../lower\" }}\n", package("upper"));
+    project.write("others/upper/Cargo.toml", &upper);
+    project.write("others/upper/src/lib.rs", "pub use lower::three;\n");
+    project.write("others/lower/Cargo.toml", &format!("{}\n[features]\nloud = []\n", package("lower")));
+    project.write("others/lower/src/lib.rs", "pub fn three() -> u32 {\n    3\n}\n");
+    let manifest = project.read("logic/Cargo.toml");
+    let with_upper = format!("{manifest}upper = {{ path = \"../others/upper\" }}\n");
+    project.write("logic/Cargo.toml", &with_upper);
+    project.edit(LOGIC, "world.score = score();", "world.score = upper::three();");
+    let mut session = project.live(&[]);
+    session.prints("score 3");
+    project.edit("others/lower/Cargo.toml", "0.1.0", "0.1.1");
+    project.write("logic/Cargo.toml", &format!("{with_upper}\n"));
+    let reasons = session.rejected();
+    assert_eq!(reasons[0].subject, "dependency `lower` of `logic`", "{reasons:?}");
+    assert_eq!((&*reasons[0].expected, &*reasons[0].found), ("0.1.0 (no features)", "0.1.1 (no features)"));
+    project.edit("others/lower/Cargo.toml", "0.1.1", "0.1.0");
+    project.edit("others/upper/Cargo.toml", "\"../lower\"", "\"../lower\", features = [\"loud\"]");
+    project.write("logic/Cargo.toml", &with_upper);
+    let reasons = session.rejected();
+    assert_eq!(reasons[0].subject, "dependency `lower` of `logic`", "{reasons:?}");
+    assert_eq!((&*reasons[0].expected, &*reasons[0].found), ("0.1.0 (no features)", "0.1.0 (features loud)"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Real edits through the real command. The modules are the table of contents.
 
+mod allocator;
 mod attribute;
 mod doctor;
 mod edits;
+mod facts;
 mod library;
 mod options;
 mod programs;

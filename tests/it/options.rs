@@ -46,37 +46,6 @@ fn self_contained_images() {
 }
 
 #[test]
-fn a_global_allocator_in_the_host_serves_the_images_too() {
-    let project = Project::new("basic");
-    project.edit(
-        "game/src/main.rs",
-        "use std::time::Duration;",
-        "use std::alloc::{GlobalAlloc, Layout, System};\nuse std::time::Duration;\n\n\
-         /// Marks each allocation, so that a foreign one is noticed when it is freed.\nstruct Marked;\n\n\
-         unsafe impl GlobalAlloc for Marked {\n    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {\n        \
-         let whole = Layout::from_size_align(layout.size() + layout.align().max(64), layout.align().max(64)).unwrap();\n        \
-         let start = System.alloc(whole);\n        let start = start.add(layout.align().max(64));\n        (start as *mut u64).sub(1).write(0x5eed);\n        start\n    }\n\n    \
-         unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {\n        let start = pointer.sub(layout.align().max(64));\n        \
-         if (pointer as *mut u64).sub(1).read() != 0x5eed {\n            eprintln!(\"host: freed what it did not allocate\");\n            \
-         std::process::abort();\n        }\n        \
-         System.dealloc(start, Layout::from_size_align(layout.size() + layout.align().max(64), layout.align().max(64)).unwrap());\n    }\n}\n\n\
-         #[global_allocator]\nstatic ALLOCATOR: Marked = Marked;",
-    );
-    let mut session = project.run(&[]);
-    let linkage = session.event("session", |event| match event {
-        Event::Session { linkage, .. } => Some(linkage.clone()),
-        _ => None,
-    });
-    assert_eq!(linkage, "self-contained");
-    session.attached();
-    edit_is_live(&project, &mut session);
-    project.edit(LOGIC, "ANSWER: u32 = 43", "ANSWER: u32 = 44");
-    session.goes_live("logic");
-    session.prints("answer 44");
-    assert!(!session.has_seen("did not allocate"));
-}
-
-#[test]
 fn a_manifest_path_from_elsewhere_and_a_target_directory() {
     let project = Project::new("basic");
     let manifest = project.path("game/Cargo.toml").display().to_string();

@@ -169,6 +169,10 @@ fn a_library_without_a_descriptor_and_doctored_ones_are_refused() {
         Rule::Profile,
         put(doctored(b"debug-assertions=on", b"debug-assertions=of")),
     );
+    tampered.refuses("another allocator", Rule::Allocator, put(doctored(b"allocator=shared", b"allocator=system")));
+    tampered.refuses("a static std", Rule::Linkage, put(doctored(b"std=shared", b"std=static")));
+    let commit = doctored(b"rustc-commit=", b"rustc-commit:");
+    tampered.refuses("a fact without a value", Rule::Descriptor, put(commit));
     tampered.refuses("another target", Rule::Target, put(doctored(b"target=x86_64", b"target=y86_64")));
     tampered.refuses("a signature", Rule::Signature, put(doctored(b"fn(u32) -> u32", b"fn(u64) -> u64")));
     tampered.refuses("a function's name", Rule::Missing, put(doctored(b"is_over", b"is_0ver")));

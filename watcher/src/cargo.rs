@@ -6,6 +6,7 @@ use crate::session::Session;
 use crate::unit::{Captured, Compiler, Unit};
 use crate::wrapper::{ENV_CAPTURE, Settings};
 use cargo_metadata::{Message, Metadata, MetadataCommand, Package, PackageId, TargetKind};
+use pitstop_contract::dependency::{Dependencies, Dependency};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ pub(crate) struct Capture {
     pub(crate) native_paths: Vec<String>,
     /// The libraries of each package outside of the captured ones, by file.
     pub(crate) libraries: HashMap<PathBuf, PackageId>,
+    /// The crates of each package as they were built, more than one where build scripts or macros use it too.
+    pub(crate) crates: HashMap<PackageId, Vec<(String, Dependency)>>,
     /// Dynamic libraries for which cargo did not call the compiler, by package and crate.
     fresh: Vec<(PackageId, String)>,
 }
@@ -227,6 +230,38 @@ impl Workspace {
         }
     }
 
+    /// The crates that cargo itself compiles and that are linked into a member, directly or not, as cargo built them.
+    pub(crate) fn dependencies(&self, manifest_directory: &Path, capture: &Capture) -> Dependencies {
+        let mut found = Dependencies::new();
+        let Some(resolve) = &self.metadata.resolve else { return found };
+        let nodes: HashMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+        let own = self.members().into_iter().find(|package| directory_of(package) == manifest_directory);
+        let mut queue: Vec<&PackageId> = own.map(|package| &package.id).into_iter().collect();
+        let mut seen = BTreeSet::new();
+        let real = self.real();
+        while let Some(id) = queue.pop() {
+            let Some(node) = nodes.get(id).filter(|_| seen.insert(id)) else { continue };
+            let package = &self.metadata[id];
+            let is_ours = self.metadata.workspace_members.contains(id) && !real.contains(directory_of(package));
+            if !is_ours {
+                // A package that was not built is for another platform.
+                for (name, dependency) in capture.crates.get(id).into_iter().flatten() {
+                    let dependency = Dependency { version: package.version.to_string(), ..dependency.clone() };
+                    found.entry(name.clone()).or_default().insert(dependency);
+                }
+            }
+            // A procedural macro runs in the compiler, and so does all that it depends on.
+            if package.targets.iter().any(cargo_metadata::Target::is_proc_macro) {
+                continue;
+            }
+            let used = node.deps.iter().filter(|dependency| {
+                dependency.dep_kinds.iter().any(|kind| kind.kind == cargo_metadata::DependencyKind::Normal)
+            });
+            queue.extend(used.map(|dependency| &dependency.pkg));
+        }
+        found
+    }
+
     /// Runs cargo for a program, or for the library of a package, and collects the commands.
     ///
     /// `show` gets what cargo says to a person.
@@ -308,6 +343,17 @@ impl Capture {
                 let kinds = &artifact.target.kind;
                 if artifact.fresh && kinds.iter().any(|kind| matches!(kind, TargetKind::CDyLib | TargetKind::DyLib)) {
                     self.fresh.push((artifact.package_id.clone(), artifact.target.name.replace('-', "_")));
+                }
+                if artifact.target.is_lib() || artifact.target.is_rlib() || artifact.target.is_dylib() {
+                    let stems = artifact.filenames.iter().filter_map(|file| file.file_stem()?.rsplit_once('-'));
+                    let dependency = Dependency {
+                        // Known to the workspace, which fills it in.
+                        version: String::new(),
+                        identity: stems.map(|(_, hash)| hash.to_owned()).next().unwrap_or_default(),
+                        features: artifact.features.iter().cloned().collect(),
+                    };
+                    let name = artifact.target.name.replace('-', "_");
+                    self.crates.entry(artifact.package_id.clone()).or_default().push((name, dependency));
                 }
                 for file in artifact.filenames {
                     self.libraries.insert(file.into_std_path_buf(), artifact.package_id.clone());
@@ -446,6 +492,7 @@ pub(crate) fn compiler(rustc: &Path, directory: &Path, target: Option<&str>) -> 
     Ok(Compiler {
         path: if (is_proxy || by_name) && itself.is_file() { itself } else { rustc.to_owned() },
         version: line("rustc "),
+        commit: line("commit-hash: "),
         host: line("host: "),
         libraries,
     })

@@ -2,7 +2,8 @@
 
 use crate::cargo::{Capture, Wanted, Workspace};
 use crate::exit_code::Fatal;
-use crate::unit::Unit;
+use crate::unit::{Extern, Unit};
+use pitstop_contract::dependency::{self, Dependencies};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -40,9 +41,39 @@ pub(crate) struct Job {
     pub(crate) form: Form,
 }
 
+/// A dependency that cargo now builds otherwise than for the running program.
+pub(crate) struct Moved {
+    pub(crate) name: String,
+    /// The crate of the workspace that it is linked into.
+    pub(crate) user: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+impl Moved {
+    /// The crate that moved: a library which a unit names was built anew, maybe for one that it depends on itself.
+    fn below(rebuilt: &Extern, before: &Unit, after: &Unit) -> Self {
+        let user = before.crate_name.clone();
+        let moved = dependency::moved(&before.dependencies, &after.dependencies).into_iter().next();
+        match moved {
+            Some(name) => {
+                let (old, new) = (&before.dependencies[&name], &after.dependencies[&name]);
+                Self { before: dependency::shown(old, new), after: dependency::shown(new, old), name, user }
+            }
+            None => {
+                let name = rebuilt.name.clone();
+                Self { name, user, before: rebuilt.stem().to_owned(), after: "another build".to_owned() }
+            }
+        }
+    }
+}
+
 impl Program {
     pub(crate) fn new(capture: &mut Capture, workspace: &Workspace, wanted: &Wanted) -> Result<Self, Fatal> {
-        let units = std::mem::take(&mut capture.units);
+        let mut units = std::mem::take(&mut capture.units);
+        for unit in &mut units {
+            unit.dependencies = workspace.dependencies(&unit.manifest_directory, capture);
+        }
         let crate_name = wanted.flags[1].replace('-', "_");
         let host = units.iter().position(|unit| {
             unit.is_program() && unit.crate_name == crate_name && unit.manifest_directory == wanted.manifest_directory
@@ -81,25 +112,24 @@ impl Program {
     /// Keeps each crate's identity as it is in the running program: types stay the same types only under the same
     /// `-C metadata`, and cargo chooses another one when a dependency is added.
     ///
-    /// Returns the crate whose dependencies are not those that the running program is linked with.
-    pub(crate) fn take_identities(&mut self, running: &Self) -> Option<String> {
+    /// Returns the dependency that is not the one which the running program is linked with.
+    pub(crate) fn take_identities(&mut self, running: &Self) -> Option<Moved> {
         self.take_places(running);
         for unit in &mut self.units {
             if let Some(known) = running.find(unit) {
                 unit.set_metadata(&known.metadata);
             }
         }
-        let missing = |unit: &Unit| {
+        let rebuilt = |unit: &Unit| {
             let known = running.find(unit)?;
             let new: BTreeSet<&Path> = unit.externs.iter().map(|found| found.path.as_path()).collect();
             let old = known.externs.iter().filter(|found| running.by_stem(found.stem()).is_none());
-            old.filter(|found| !found.is_proc_macro())
-                .find(|found| {
-                    !new.contains(found.path.as_path()) && unit.externs.iter().any(|other| other.name == found.name)
-                })
-                .map(|found| found.name.clone())
+            let rebuilt = old.filter(|found| !found.is_proc_macro()).find(|found| {
+                !new.contains(found.path.as_path()) && unit.externs.iter().any(|other| other.name == found.name)
+            });
+            Some(Moved::below(rebuilt?, known, unit))
         };
-        self.units.iter().find_map(missing)
+        self.units.iter().find_map(rebuilt)
     }
 
     /// Puts each crate where it is in the running program, so that an [`Id`] from before still means it. What the program
@@ -158,12 +188,21 @@ impl Program {
         self.units[id].externs.iter().filter_map(|found| self.by_stem.get(found.stem()).copied())
     }
 
+    /// All crates that are linked into a unit, for its facts.
+    pub(crate) fn all_dependencies(&self, id: Id) -> Dependencies {
+        let mut all = self.units[id].dependencies.clone();
+        for other in self.closure(id).into_iter().filter(|other| *other != id).map(|other| &self.units[other]) {
+            all.entry(other.crate_name.clone()).or_default().insert(other.as_dependency());
+        }
+        all
+    }
+
     pub(crate) fn by_stem(&self, stem: &str) -> Option<Id> {
         self.by_stem.get(stem).copied()
     }
 
     /// A unit and all that it depends on.
-    fn closure(&self, id: Id) -> BTreeSet<Id> {
+    pub(crate) fn closure(&self, id: Id) -> BTreeSet<Id> {
         let mut found = BTreeSet::new();
         let mut queue = vec![id];
         while let Some(id) = queue.pop() {

@@ -1,6 +1,8 @@
 //! The session: one loop that takes in edits, builds and the program's words, and decides what is next.
 
-use crate::build::{Cancel, Linkage, Outcome, Place, Report, choose, compile, share, share_native};
+use crate::build::{
+    Cancel, GlobalAllocator, Linkage, Outcome, Place, Report, choose, compile, in_images, share, share_native,
+};
 use crate::cargo::{self, Capture, Selection, Wanted, Workspace, directory_of};
 use crate::cli::LinkageChoice;
 use crate::exit_code::{ExitCode, Fatal};
@@ -14,6 +16,7 @@ use crate::unit::Compiler;
 use crate::watch::{Edit, Sources, Watch, watched_folders};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use notify::RecursiveMode;
+use pitstop_contract::descriptor::allocator;
 use pitstop_contract::event::Event;
 use pitstop_contract::manifest::Kind;
 use pitstop_contract::session::IMAGES;
@@ -131,12 +134,17 @@ pub(crate) fn linkage(
     session: &Session,
 ) -> Result<Linkage, Fatal> {
     let native = share_native(&program.units[program.host], workspace, capture, compiler, &session.cache);
-    let alone = |reason: &str| Linkage::SelfContained { reason: reason.to_owned(), native: native.clone() };
+    let folders = program.units.iter().map(|unit| unit.manifest_directory.join("src"));
+    let allocator = GlobalAllocator::find(program, &rust_files(folders.collect()));
+    let alone = |reason: &str| Linkage::SelfContained {
+        reason: reason.to_owned(),
+        native: native.clone(),
+        allocator: allocator.as_ref().map_or(allocator::SYSTEM.to_owned(), ToString::to_string),
+    };
     if choice == LinkageChoice::SelfContained {
         return Ok(alone("asked for"));
     }
-    let folders = program.units.iter().map(|unit| unit.manifest_directory.join("src"));
-    let obstacle = choose(program, &rust_files(folders.collect()));
+    let obstacle = choose(program, allocator.as_ref());
     match (obstacle, choice) {
         (Some(reason), LinkageChoice::Shared) => {
             Err(Fatal::workspace(format!("dependencies cannot be shared: {reason}")))
@@ -423,17 +431,17 @@ impl Loop<'_> {
         let mut capture = workspace.capture(&self.options.selection, &wanted.package, &wanted.flags, &self.session)?;
         let mut program = Program::new(&mut capture, &workspace, &wanted)?;
         self.add_libraries(&workspace, &mut program);
-        let lost = program.take_identities(&self.program);
+        let moved = program.take_identities(&self.program);
         let dirty = program.changed_since(&self.program);
-        if let Some(lost) = lost {
+        if let Some(moved) = moved {
             self.reject(
-                &lost,
+                &moved.name,
                 Reason::new(
                     Rule::Dependencies,
-                    "the program's dependencies",
-                    "those that the running program is linked with",
-                    format!("another build of `{lost}`"),
-                    "end the program and run it again",
+                    format!("dependency `{}` of `{}`", moved.name, moved.user),
+                    moved.before,
+                    moved.after,
+                    "the running program is linked with the first; undo the change, or end the program and run it again",
                 ),
             );
             return Ok(BTreeSet::new());
@@ -561,6 +569,9 @@ impl Loop<'_> {
     // ---- the program
 
     fn go_live(&mut self) -> Result<(), Fatal> {
+        if let Some(obstacle) = in_images(&self.program, &self.linkage, &self.place) {
+            return Err(Fatal::workspace(obstacle));
+        }
         self.phase = Phase::Live;
         self.edit = None;
         let program = Arc::clone(&self.program);
@@ -633,6 +644,13 @@ impl Loop<'_> {
 
     fn want(&mut self, name: String) {
         let path = Path::new(&name);
+        let is_new = !self.wanted_crates.contains(&name) && !self.wanted_files.contains_key(path);
+        if let Some(allocator) = self.linkage.own_allocator().filter(|_| is_new) {
+            self.notice(format!(
+                "library `{name}` has an allocator of its own, and the program's is {allocator}: what one of them allocates \
+                 the other must not free or grow; in a crate with `#[reloadable]` all memory is the program's"
+            ));
+        }
         if path.is_absolute() {
             self.wanted_files.entry(path.to_owned()).or_insert(0);
             self.watch_file(path);

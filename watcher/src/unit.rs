@@ -1,9 +1,10 @@
 //! One rustc command as cargo would run it, taken apart so that it can be run in other forms.
 
+use pitstop_contract::dependency::{Dependencies, Dependency};
 use pitstop_contract::descriptor::{Facts, fact};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// What the wrapper writes down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct Unit {
     pub(crate) externs: Vec<Extern>,
     pub(crate) captured: Captured,
     pub(crate) arguments: Vec<Argument>,
+    /// Other people's crates that are linked into it, directly or not.
+    pub(crate) dependencies: Dependencies,
 }
 
 /// `--extern name=path`.
@@ -88,6 +91,7 @@ impl Unit {
             externs: externs.collect(),
             arguments: arguments.clone(),
             captured,
+            dependencies: Dependencies::new(),
         };
         Some(unit)
     }
@@ -157,37 +161,44 @@ impl Unit {
         plain.find_map(|argument| argument.value.as_deref().filter(|value| value.ends_with(".rs")))
     }
 
-    /// What goes into the descriptor.
-    pub(crate) fn facts(&self, compiler: &Compiler, linkage: &str, dependencies: &str, sessions: &Path) -> Facts {
-        let is_optimised = self.codegen("opt-level").is_some_and(|level| level != "0");
+    fn features(&self) -> BTreeSet<String> {
+        let given = self.arguments.iter().filter(|argument| argument.flag == "--cfg");
+        let names =
+            given.filter_map(|argument| argument.value.as_deref()?.strip_prefix("feature=\"")?.strip_suffix('"'));
+        names.map(str::to_owned).collect()
+    }
+
+    /// What it is to the crates that depend on it.
+    pub(crate) fn as_dependency(&self) -> Dependency {
+        Dependency { version: self.version.clone(), identity: self.metadata.clone(), features: self.features() }
+    }
+
+    /// What goes into the descriptor. What depends on the linkage is added by the caller.
+    pub(crate) fn facts(&self, compiler: &Compiler) -> Facts {
+        let opt_level = self.codegen("opt-level").unwrap_or_else(|| "0".to_owned());
         let flag = |name: &str, default: bool| match self.codegen(name).as_deref() {
             Some("on" | "yes" | "y" | "true" | "") => "on".to_owned(),
             Some(_) => "off".to_owned(),
             None => (if default { "on" } else { "off" }).to_owned(),
         };
-        let debug_assertions = flag("debug-assertions", !is_optimised);
+        let debug_assertions = flag("debug-assertions", opt_level == "0");
         let overflow_checks = flag("overflow-checks", debug_assertions == "on");
-        let features = self.arguments.iter().filter(|argument| argument.flag == "--cfg");
-        let mut features: Vec<&str> = features
-            .filter_map(|argument| argument.value.as_deref()?.strip_prefix("feature=\"")?.strip_suffix('"'))
-            .collect();
-        features.sort_unstable();
+        // Each of these adds to those before it.
+        let target_features: Vec<String> = codegens(&self.arguments, "target-feature").collect();
         let values = [
             (fact::RUSTC, compiler.version.clone()),
+            (fact::RUSTC_COMMIT, compiler.commit.clone()),
             (fact::TARGET, self.target().unwrap_or(&compiler.host).to_owned()),
             (fact::PANIC, self.codegen("panic").unwrap_or_else(|| "unwind".to_owned())),
-            (fact::OPT_LEVEL, self.codegen("opt-level").unwrap_or_else(|| "0".to_owned())),
+            (fact::OPT_LEVEL, opt_level),
             (fact::DEBUG_ASSERTIONS, debug_assertions),
             (fact::OVERFLOW_CHECKS, overflow_checks),
             (fact::TARGET_CPU, self.codegen("target-cpu").unwrap_or_default()),
-            (fact::TARGET_FEATURE, self.codegen("target-feature").unwrap_or_default()),
-            (fact::FEATURES, features.join(",")),
+            (fact::TARGET_FEATURE, target_features.join(",")),
+            (fact::FEATURES, self.features().into_iter().collect::<Vec<_>>().join(",")),
             (fact::VERSION, self.version.clone()),
             (fact::METADATA, self.metadata.clone()),
             (fact::SOURCE, self.source().unwrap_or_default().to_owned()),
-            (fact::LINKAGE, linkage.to_owned()),
-            (fact::DEPENDENCIES, dependencies.to_owned()),
-            (fact::SESSIONS, sessions.display().to_string()),
         ];
         Facts {
             crate_name: self.crate_name.clone(),
@@ -203,18 +214,28 @@ pub(crate) struct Compiler {
     pub(crate) path: PathBuf,
     /// `1.95.0 (59807616e 2026-04-14)`.
     pub(crate) version: String,
+    /// The whole hash.
+    pub(crate) commit: String,
     /// The triple that it runs on.
     pub(crate) host: String,
     /// The folder of `libstd-*.so`.
     pub(crate) libraries: PathBuf,
 }
 
+/// The last one holds, as for rustc.
 fn codegen(arguments: &[Argument], option: &str) -> Option<String> {
-    // The last one holds, as for rustc.
-    arguments.iter().rev().filter(|argument| argument.flag == "-C").find_map(|argument| {
-        let value = argument.value.as_deref()?;
-        let (name, value) = value.split_once('=').unwrap_or((value, ""));
-        (name.replace('_', "-") == option).then(|| value.to_owned())
+    codegens(arguments, option).last()
+}
+
+fn codegens(arguments: &[Argument], option: &str) -> impl Iterator<Item = String> {
+    arguments.iter().filter_map(move |argument| match argument.flag.as_str() {
+        "-C" => {
+            let value = argument.value.as_deref()?;
+            let (name, value) = value.split_once('=').unwrap_or((value, ""));
+            (name.replace('_', "-") == option).then(|| value.to_owned())
+        }
+        "-O" => (option == "opt-level").then(|| "3".to_owned()),
+        _ => None,
     })
 }
 
@@ -290,5 +311,6 @@ mod tests {
         let flags: Vec<&str> = parsed.iter().map(|argument| argument.flag.as_str()).collect();
         assert_eq!(flags, ["-C", "-C", "-C", "--emit", "", "-g"]);
         assert_eq!(codegen(&parsed, "opt-level").as_deref(), Some("1"));
+        assert_eq!(codegen(&parse(&["-Copt-level=1", "-O"].map(str::to_owned)), "opt-level").as_deref(), Some("3"));
     }
 }

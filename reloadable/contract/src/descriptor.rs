@@ -44,6 +44,8 @@ const TAG_PARAMETER: u16 = 7;
 pub mod fact {
     /// `rustc --version`, with commit and date.
     pub const RUSTC: &str = "rustc";
+    /// The compiler's full commit hash.
+    pub const RUSTC_COMMIT: &str = "rustc-commit";
     /// The target triple.
     pub const TARGET: &str = "target";
     /// `unwind` or `abort`.
@@ -66,6 +68,13 @@ pub mod fact {
     pub const METADATA: &str = "metadata";
     /// `shared` or `self-contained`, see [`super::linkage`].
     pub const LINKAGE: &str = "linkage";
+    /// How `std` is linked, `shared` or `static`, see [`super::std_linkage`].
+    pub const STD: &str = "std";
+    /// Where memory comes from, see [`super::allocator`]. In a program with images that carry their own `std`, the
+    /// program's allocator as its source names it.
+    pub const ALLOCATOR: &str = "allocator";
+    /// How the name of a dependency's fact begins, see [`crate::dependency`].
+    pub const DEPENDENCY: &str = "dependency.";
     /// Identifies the shared library of dependencies, where there is one.
     pub const DEPENDENCIES: &str = "dependencies";
     /// The file that rustc was given for the crate, as it was given.
@@ -80,6 +89,24 @@ pub mod linkage {
     pub const SHARED: &str = "shared";
     /// Every image carries its own copy of everything.
     pub const SELF_CONTAINED: &str = "self-contained";
+}
+
+/// Values of [`fact::STD`].
+pub mod std_linkage {
+    /// One dynamic `std` for all.
+    pub const SHARED: &str = "shared";
+    /// Part of each file.
+    pub const STATIC: &str = "static";
+}
+
+/// Values of [`fact::ALLOCATOR`].
+pub mod allocator {
+    /// That of the `std` which the program and all images share.
+    pub const SHARED: &str = "shared";
+    /// In an image: whatever the program that loads it uses.
+    pub const HOST: &str = "host";
+    /// In a program without a `#[global_allocator]`.
+    pub const SYSTEM: &str = "system";
 }
 
 /// The facts of one crate.

@@ -37,6 +37,8 @@ pub enum Rule {
     HostCode,
     /// A dependency of the program changed: its code is linked into the running host.
     Dependencies,
+    /// The image would allocate with something else than the program, and each would free the other's memory.
+    Allocator,
 }
 
 impl Rule {
@@ -59,6 +61,7 @@ impl Rule {
             Self::Load => "load",
             Self::HostCode => "host-code",
             Self::Dependencies => "dependencies",
+            Self::Allocator => "allocator",
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::signature::{
     Owner, StaticLifetimes, describe, function_type, mentioned, pointer, pretty, replace_self, with_plain_arguments,
 };
 use pitstop_contract::descriptor::{
-    Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, fact, linkage,
+    Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, allocator, fact, linkage,
 };
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, LIVE_HOST, LIVE_IMAGE};
 use proc_macro2::{Literal, Span, TokenStream};
@@ -527,12 +527,17 @@ fn once_per_crate(mode: Mode) -> TokenStream {
     let rt = runtime();
     let crate_name = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
     let lines = std::env::var(ENV_FACTS).unwrap_or_default();
-    let facts = Facts::from_lines(&crate_name, &lines);
+    let mut facts = Facts::from_lines(&crate_name, &lines);
+    let shared = facts.get(fact::LINKAGE) == linkage::SHARED;
+    if mode == Mode::Image {
+        // Said by whoever writes the allocator, below.
+        let allocator = if shared { allocator::SHARED } else { allocator::HOST };
+        facts.values.insert(fact::ALLOCATOR.to_owned(), allocator.to_owned());
+    }
     let record = facts.encode();
     let length = record.len();
     let record = Literal::byte_string(&record);
     let section = section();
-    let shared = facts.get(fact::LINKAGE) == linkage::SHARED;
     let dependencies = (shared && !facts.get(fact::DEPENDENCIES).is_empty()).then(|| {
         let name = format_ident!("{}", facts.get(fact::DEPENDENCIES));
         quote!(extern crate #name as _;)

@@ -5,7 +5,7 @@ use crate::program::{Form, Id, Program};
 use crate::unit::{Compiler, Unit};
 use cargo_metadata::PackageId;
 use pitstop_contract::Generation;
-use pitstop_contract::descriptor::linkage;
+use pitstop_contract::descriptor::{allocator, fact, linkage, std_linkage};
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, IMAGES, LIVE_HOST, LIVE_IMAGE};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub(crate) enum Linkage {
         /// Why sharing cannot be.
         reason: String,
         native: Option<Native>,
+        /// The program's, as its source names it.
+        allocator: String,
     },
 }
 
@@ -66,6 +68,30 @@ impl Linkage {
             Self::Shared { .. } => "",
             Self::SelfContained { reason, .. } => reason,
         }
+    }
+
+    /// The program's own `#[global_allocator]`, which nothing but images with the attribute uses too.
+    pub(crate) fn own_allocator(&self) -> Option<&str> {
+        match self {
+            Self::SelfContained { allocator, .. } if allocator != allocator::SYSTEM => Some(allocator),
+            _ => None,
+        }
+    }
+
+    /// What goes into the descriptor.
+    fn facts(&self) -> impl Iterator<Item = (String, String)> {
+        let (std, allocator) = match self {
+            Self::Shared { .. } => (std_linkage::SHARED, allocator::SHARED),
+            Self::SelfContained { allocator, .. } => (std_linkage::STATIC, allocator.as_str()),
+        };
+        let dependencies = self.library().map_or("", |shared| shared.crate_name.as_str());
+        let facts = [
+            (fact::LINKAGE, self.name()),
+            (fact::STD, std),
+            (fact::ALLOCATOR, allocator),
+            (fact::DEPENDENCIES, dependencies),
+        ];
+        facts.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter()
     }
 
     fn library(&self) -> Option<&Shared> {
@@ -295,9 +321,11 @@ fn environment(
     for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_MAKEFLAGS", "MAKEFLAGS"] {
         command.env_remove(name);
     }
-    let library = linkage.library().map_or("", |shared| shared.crate_name.as_str());
     if program.reloadable.contains(&id) && matches!(form, Form::Linked | Form::Image) {
-        let facts = unit.facts(compiler, linkage.name(), library, &place.root);
+        let mut facts = unit.facts(compiler);
+        facts.values.extend(linkage.facts());
+        facts.values.insert(fact::SESSIONS.to_owned(), place.root.display().to_string());
+        facts.add_dependencies(&program.all_dependencies(id), |text| crc32fast::hash(text.as_bytes()));
         command.env(ENV_LIVE, if form == Form::Image { LIVE_IMAGE } else { LIVE_HOST });
         command.env(ENV_FACTS, facts.to_lines());
     } else {

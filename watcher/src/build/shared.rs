@@ -1,5 +1,6 @@
 //! One dynamic library of all dependencies, that host and images link: quick to link, and one copy of every static.
 
+use super::allocator::GlobalAllocator;
 use super::arguments::{Linkage, Native, Shared, run_path};
 use crate::cargo::{Capture, Workspace};
 use crate::exit_code::Fatal;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Why a program's dependencies cannot be shared; `None` when they can.
-pub(crate) fn choose(program: &Program, sources: &[PathBuf]) -> Option<String> {
+pub(crate) fn choose(program: &Program, allocator: Option<&GlobalAllocator>) -> Option<String> {
     let host = &program.units[program.host];
     if host.codegen("panic").as_deref() == Some("abort") {
         return Some("panic = \"abort\": the dynamic std unwinds".to_owned());
@@ -24,12 +25,7 @@ pub(crate) fn choose(program: &Program, sources: &[PathBuf]) -> Option<String> {
     if target.contains("musl") || features.contains("+crt-static") {
         return Some("the target links statically only".to_owned());
     }
-    let allocator = sources.iter().find(|file| {
-        std::fs::read_to_string(file).is_ok_and(|text| {
-            text.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("#[global_allocator]"))
-        })
-    });
-    allocator.map(|file| format!("{} sets a global allocator", file.display()))
+    allocator.map(|found| format!("{} sets a global allocator", found.place))
 }
 
 /// Builds the shared library, or finds the one that an earlier session built.
