@@ -11,7 +11,9 @@ mod built;
 mod complete;
 mod debug_info;
 mod image;
+mod prove;
 
 pub use built::Built;
 pub use complete::complete;
 pub use image::{descriptor, exports};
+pub use prove::{Image, Proof, prove};

@@ -5,11 +5,14 @@ use pitstop_contract::descriptor::{Descriptor, SlotFact, crate_of};
 use pitstop_contract::{Reason, Rule};
 use std::collections::HashMap;
 
-/// Compares the image's functions with those that the program has slots for.
+/// Compares the image's functions with those that the program has slots for, by name and signature.
 ///
 /// A function that is not `pub` cannot be called from outside of its crate, so it may change or go: see
 /// [`replaceable`].
-pub fn compare(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Result<(), Vec<Reason>> {
+///
+/// # Errors
+/// A reason for each function that is missing, or has another signature.
+pub fn signatures(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Result<(), Vec<Reason>> {
     let mut reasons = Vec::new();
     let mut found = HashMap::new();
     for slot in &descriptor.slots {
@@ -28,7 +31,7 @@ pub fn compare(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Resu
             continue;
         }
         match found.get(expected.name.as_str()) {
-            Some(slot) => reasons.extend(difference(expected, slot)),
+            Some(slot) => reasons.extend(other_signature(expected, slot)),
             None => reasons.push(Reason::new(
                 Rule::Missing,
                 &expected.name,
@@ -41,9 +44,20 @@ pub fn compare(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Resu
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
+/// Compares the sizes and alignments of the types that signatures name: all that is known without debug info.
+///
+/// # Errors
+/// A reason for each type of another size or alignment.
+pub fn sizes(crate_name: &str, descriptor: &Descriptor, built: &Built) -> Result<(), Vec<Reason>> {
+    let own = descriptor.slots.iter().filter(|slot| crate_of(&slot.name) == crate_name);
+    let pairs = own.filter_map(|slot| Some((built.slots.get(&slot.name).filter(|expected| expected.public)?, slot)));
+    let reasons: Vec<Reason> = pairs.flat_map(|(expected, slot)| other_sizes(expected, slot)).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
 /// Whether a slot of this fact may be pointed to that function.
 pub fn replaceable(expected: &SlotFact, found: &SlotFact) -> bool {
-    difference(expected, found).is_empty()
+    other_signature(expected, found).is_none() && other_sizes(expected, found).next().is_none()
 }
 
 fn missing(expected: &SlotFact, descriptor: &Descriptor) -> String {
@@ -60,26 +74,27 @@ fn missing(expected: &SlotFact, descriptor: &Descriptor) -> String {
     }
 }
 
-fn difference(expected: &SlotFact, found: &SlotFact) -> Vec<Reason> {
-    if expected.signature != found.signature {
-        return vec![Reason::new(
+fn other_signature(expected: &SlotFact, found: &SlotFact) -> Option<Reason> {
+    (expected.signature != found.signature).then(|| {
+        Reason::new(
             Rule::Signature,
             &expected.name,
             format!("`{}`", expected.signature),
             format!("`{}`", found.signature),
             "undo the change, or restart so that its callers are built anew",
-        )];
-    }
+        )
+    })
+}
+
+fn other_sizes<'f>(expected: &'f SlotFact, found: &'f SlotFact) -> impl Iterator<Item = Reason> + 'f {
     let changed = expected.types.iter().zip(&found.types).filter(|(a, b)| a != b);
-    changed
-        .map(|(a, b)| {
-            Reason::new(
-                Rule::Layout,
-                format!("`{}` in {}", a.name, expected.name),
-                format!("{} bytes, aligned to {}", a.size, a.align),
-                format!("{} bytes, aligned to {}", b.size, b.align),
-                "values that the program made have the old layout; undo the change, or restart",
-            )
-        })
-        .collect()
+    changed.map(|(a, b)| {
+        Reason::new(
+            Rule::Layout,
+            format!("`{}` in {}", a.name, expected.name),
+            format!("{} bytes, aligned to {}", a.size, a.align),
+            format!("{} bytes, aligned to {}", b.size, b.align),
+            "values that the program made have the old layout; undo the change, or restart",
+        )
+    })
 }

@@ -324,7 +324,12 @@ impl<'a> Walk<'_, 'a> {
 
     /// A part of another name, whose bytes mean the same unless `judge` differs.
     fn renamed(&mut self, place: Place<'a>, way: Way, name: &str, judge: usize) {
-        let same = if self.mismatched[judge] { "" } else { ": the bytes mean the same" };
+        let same = if self.mismatched[judge] {
+            ""
+        } else {
+            ": the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are \
+             not found"
+        };
         let path = self.paths.text(way);
         self.note(place, path, format!("is now called {name}{same}"));
     }

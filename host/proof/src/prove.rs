@@ -1,0 +1,124 @@
+//! The whole comparison of an image with what it is to replace: build, functions, types.
+
+use crate::layout::{Borrowed, Layouts, Root, RootKind, borrowed, compare};
+use crate::{Built, facts, slots};
+use pitstop_contract::Reason;
+use pitstop_contract::descriptor::{Descriptor, crate_of};
+use std::collections::BTreeSet;
+
+/// What was read from an image's file.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// Its descriptor.
+    pub descriptor: Descriptor,
+    /// The types of its functions.
+    pub layouts: Layouts,
+}
+
+/// What has been shown, and what comes with the new code all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// How many pairs of types were compared.
+    pub compared: usize,
+    /// What could not be compared by layout, each a sentence. There, only the signatures and the sizes and alignments of
+    /// the types in them were.
+    pub gaps: Vec<String>,
+    /// What a person should know of the new code.
+    pub notes: Vec<String>,
+    /// Functions that only their own crate calls, and whose types have changed: what called them stays with the old ones.
+    pub kept: BTreeSet<String>,
+}
+
+/// Compares the image of a crate with the program that is to load it, or with an earlier image.
+///
+/// `bytes` are the image's file, and `image` is what was read from it; `built` and `expected` are what the program was
+/// built with.
+///
+/// # Errors
+/// All reasons against it that the first failing stage found: build, functions, types.
+pub fn prove(
+    crate_name: &str,
+    bytes: &[u8],
+    image: &Image,
+    built: &Built,
+    expected: &Layouts,
+) -> Result<Proof, Vec<Reason>> {
+    facts::compare(crate_name, &image.descriptor, bytes, built)?;
+    slots::signatures(crate_name, &image.descriptor, built)?;
+    let mut proof = layouts(crate_name, image, built, expected)?;
+    // Types that debug info tells of have been compared already, and better.
+    slots::sizes(crate_name, &image.descriptor, built)?;
+    proof.notes.extend(fresh(&image.layouts));
+    proof.notes.extend(pointing(crate_name, &image.layouts));
+    Ok(proof)
+}
+
+fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -> Result<Proof, Vec<Reason>> {
+    let found = &image.layouts;
+    let is_public = |name: &str| built.slots.get(name).is_some_and(|slot| slot.public);
+    let crosses = |root: &Root| match root.kind {
+        RootKind::Keyed => true,
+        // Of other crates that are linked into the image, it need not know every function.
+        RootKind::Slot if crate_of(&root.name) == crate_name => is_public(&root.name),
+        RootKind::Slot => is_public(&root.name) && found.slot(&root.name).is_some(),
+    };
+    let comparison = compare(expected, found, crosses);
+    let parameter = |slot: &str, index: usize| built.slots.get(slot)?.parameters.get(index).cloned();
+    if !comparison.differences.is_empty() {
+        return Err(comparison.differences.iter().map(|difference| difference.reason(&parameter)).collect());
+    }
+    if let (Some(own), Some(host)) = (image.descriptor.facts_of(crate_name), built.crates.get(crate_name)) {
+        let reasons = facts::dependencies(own, host, &|name| occurs(name, expected) || occurs(name, found));
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+    }
+    let mut gaps: Vec<String> = expected.gaps.iter().map(|gap| format!("in the program, {gap}")).collect();
+    gaps.extend(found.gaps.iter().map(|gap| format!("in the image, {gap}")));
+    // What is missing for want of debug info was said above.
+    if gaps.is_empty() {
+        gaps.extend(comparison.unproven);
+    }
+    let own = |root: &&Root| root.kind == RootKind::Slot && crate_of(&root.name) == crate_name;
+    let private = expected.roots.iter().filter(own).filter(|root| !is_public(&root.name));
+    let kept = private.filter(|root| {
+        found.slot(&root.name).is_some() && !compare(expected, found, |other| other == *root).differences.is_empty()
+    });
+    Ok(Proof {
+        compared: comparison.compared,
+        gaps,
+        notes: comparison.notes.iter().map(|note| format!("{} {}", note.path, note.text)).collect(),
+        kept: kept.map(|root| root.name.clone()).collect(),
+    })
+}
+
+/// Whether a type of that crate is among these.
+fn occurs(crate_name: &str, layouts: &Layouts) -> bool {
+    layouts.types.iter().any(|ty| {
+        ty.name.match_indices(crate_name).any(|(at, found)| {
+            let before = ty.name.get(..at).and_then(|before| before.chars().next_back());
+            let starts = before.is_none_or(|letter| !letter.is_alphanumeric() && !matches!(letter, '_' | ':'));
+            starts && ty.name.get(at + found.len()..).is_some_and(|after| after.starts_with("::"))
+        })
+    })
+}
+
+/// Variables of the crate that begin anew with the image.
+fn fresh(image: &Layouts) -> impl Iterator<Item = String> {
+    image.statics.iter().map(|found| {
+        let kind = if found.thread_local { "thread-local" } else { "static" };
+        format!("{kind} {} starts afresh: each generation has its own", found.name)
+    })
+}
+
+/// Values in what the program keeps that may point into an image: the new one, or an old one.
+fn pointing(crate_name: &str, image: &Layouts) -> Vec<String> {
+    let own = |root: &Root| root.kind == RootKind::Slot && crate_of(&root.name) == crate_name;
+    let Borrowed { values, more } = borrowed(image, own);
+    let say = |(path, what)| format!("{path} ({what}) may point into the generation that made it, which stays mapped");
+    let mut notes: Vec<String> = values.into_iter().map(say).collect();
+    if more > 0 {
+        notes.push(format!("{more} more values may point into the generations that made them"));
+    }
+    notes
+}
