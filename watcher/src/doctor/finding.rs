@@ -75,7 +75,11 @@ impl Finding {
             Severity::Error => ("\x1b[31m", "error"),
         };
         let Self { finding, subject, found, remedy, .. } = self;
-        let mut text = format!("{colour}{word:<8}\x1b[0m {finding:<20} {subject}: {found}");
+        let mut text = format!("{colour}{word:<8}\x1b[0m {finding:<20} ");
+        if subject != finding {
+            text.push_str(&format!("{subject}: "));
+        }
+        text.push_str(found);
         if !remedy.is_empty() {
             text.push_str(&format!("\n{:30}{remedy}", ""));
         }

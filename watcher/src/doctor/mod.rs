@@ -105,7 +105,7 @@ fn examine(report: &mut Report, choice: LinkageChoice, selection: &Selection) ->
     report.take(crates::look(&workspace, &wanted));
     report.take(linker::look(selection, &session.directory.join("empty"))?);
     if !report.output.is_json() {
-        report.output.line("cargo builds the dependencies, where `cargo pitstop run` has not yet".to_owned());
+        report.output.line("cargo builds the dependencies, as for `cargo pitstop run`".to_owned());
     }
     let unbuilt = |fatal: Fatal| {
         let remedy = "mend what cargo says above; `cargo build` says it too";
@@ -124,11 +124,16 @@ fn examine(report: &mut Report, choice: LinkageChoice, selection: &Selection) ->
         Ok(Linkage::Shared { .. }) => {
             Finding::ok("linkage", "linkage", "shared: the program and its images use one library of dependencies")
         }
+        Ok(Linkage::SelfContained { .. }) if choice == LinkageChoice::SelfContained => Finding::ok(
+            "linkage",
+            "linkage",
+            "self-contained, as asked for: each image has its own copy of the dependencies",
+        ),
         Ok(Linkage::SelfContained { reason, .. }) => Finding::note(
             "self-contained",
             "linkage",
             format!("each image has its own copy of the dependencies ({reason})"),
-            "to share them remove the reason; what copies mean is in the README under \"Shared or self-contained\"",
+            "change what is named, or let it be: the README says what it means, under \"Shared or self-contained\"",
         ),
         Err(fatal) => {
             Finding::error("linkage-refused", "--linkage shared", one_line(&fatal.message), "leave --linkage out")

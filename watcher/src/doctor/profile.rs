@@ -52,6 +52,17 @@ impl Profile<'_> {
                 "remove `-s` from the link arguments in rustflags or the build script",
             );
         }
+        let split = unit.codegen("split-debuginfo").filter(|split| cfg!(target_os = "linux") && split != "off");
+        if let Some(split) = split {
+            return Finding::warning(
+                "split-debug-info",
+                subject(unit),
+                format!(
+                    "split-debuginfo = {split} puts types into a file beside the image, where the proof does not look"
+                ),
+                self.remedy(unit, "split-debuginfo", "split-debuginfo = \"off\"", Some(unit)),
+            );
+        }
         match unit.codegen("debuginfo").as_deref() {
             None | Some("0" | "none") => {
                 Finding::ok("debug-info", subject(unit), "full; the profile has none, so live builds add it")
@@ -83,11 +94,6 @@ impl Profile<'_> {
         if unit.codegen("codegen-units").as_deref() == Some("1") {
             let found = "codegen-units = 1: all of the crate is generated anew, on one core".to_owned();
             slow("one-codegen-unit", "codegen-units", found, "codegen-units = 256");
-        }
-        if let Some(split) = unit.codegen("split-debuginfo").filter(|split| cfg!(target_os = "linux") && split != "off")
-        {
-            let found = format!("split-debuginfo = {split}: debug info is written to files beside the image");
-            slow("split-debug-info", "split-debuginfo", found, "split-debuginfo = \"off\"");
         }
         if unit.codegen("incremental").is_none() {
             let found = "incremental is off: all of the crate is compiled at every edit";

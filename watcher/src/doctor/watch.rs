@@ -31,8 +31,8 @@ pub(super) fn look(workspace: &Workspace) -> Vec<Finding> {
         },
     };
     if findings.is_empty() {
-        let found = format!("{} folders watched, {} watches of this user before", needed.watches, used.watches);
-        findings.push(Finding::ok("watch", "watches", found));
+        let found = format!("{} folders to watch; this user's programs watch {}", needed.watches, used.watches);
+        findings.push(Finding::ok("watch", "watch", found));
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     findings.extend(without_events(workspace.root(), &mounts));
