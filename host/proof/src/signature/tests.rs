@@ -443,11 +443,20 @@ fn a_library_without_debug_info_tells_nothing() {
 }
 
 #[test]
-fn debug_info_without_types_or_compressed_tells_nothing() {
-    for arguments in ["-g1", "-gz=zlib"] {
-        assert_eq!(find(&c_with(&["-g", arguments]), "grow"), Ok(None), "{arguments}");
-        assert_eq!(find(&c_with(&["-g", arguments]), "nothing"), Ok(None), "{arguments}");
+fn compressed_debug_info_is_read_where_that_is_built_in() {
+    let library = c_with(&["-g", "-gz=zlib"]);
+    if cfg!(feature = "compression") {
+        accepts(&library, "sum", "extern \"C\" fn(*const i32, usize) -> i32");
+    } else {
+        let error = find(&library, "grow").expect_err("compressed");
+        assert!(error.contains(".debug_info is compressed"), "{error}");
     }
+}
+
+#[test]
+fn debug_info_without_types_tells_nothing() {
+    assert_eq!(find(&c_with(&["-g", "-g1"]), "grow"), Ok(None));
+    assert_eq!(find(&c_with(&["-g", "-g1"]), "nothing"), Ok(None));
     for arguments in ["-Cdebuginfo=1", "-Cdebuginfo=line-tables-only"] {
         let library = rust_with(&[arguments]);
         for symbol in ["tick", "nothing", "never"] {

@@ -45,7 +45,7 @@ fn a_tree_for_the_terminal() {
         colour: no such field → u32 at 16
         radius: f32 at 4 → f64 at 8
         size 8 → 24, alignment 4 → 8
-    World.speed is now called velocity: the bytes mean the same
+    World.speed is now called velocity: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found
     World.handle: nothing is known of logic::Hidden
     "#);
 }
@@ -103,7 +103,7 @@ fn json_for_programs() {
         {
           "root": "logic::update",
           "path": "World.speed",
-          "text": "is now called velocity: the bytes mean the same"
+          "text": "is now called velocity: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"
         }
       ],
       "unproven": [
