@@ -6,13 +6,14 @@ use crate::attach::Host;
 use crate::load::load;
 use crate::program::Program;
 use crate::swap::{Plan, Target, slot_stores};
-use crate::verify::{Candidate, verify};
+use crate::verify::{Against, Candidate, Verified, verify};
 use crossbeam_channel::{Receiver, Sender};
 use notify::{RecursiveMode, Watcher};
 use pitstop_contract::event::Event;
 use pitstop_contract::manifest::{self, Image, Kind, Manifest};
 use pitstop_contract::session::{CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, host_events, host_lock};
 use pitstop_contract::{Generation, Reason, Rule};
+use pitstop_proof::layout::{Layouts, Root, RootKind};
 use pitstop_reloadable::__private::Services;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -112,6 +113,8 @@ struct Inbox {
     /// By crate, the newest image looked at, loaded or refused.
     seen: HashMap<String, Generation>,
     target: Target,
+    /// Images whose code keeps values by their type, the first for each type.
+    kept_by_type: Vec<Layouts>,
     last_manifest: Vec<u8>,
     events_read: u64,
 }
@@ -124,6 +127,7 @@ impl Inbox {
             services: None,
             seen: HashMap::new(),
             target: Target::new(),
+            kept_by_type: Vec::new(),
             last_manifest: Vec::new(),
             events_read: 0,
         }
@@ -135,6 +139,8 @@ impl Inbox {
         let mut watch = self.watch();
         self.skip_old_events();
         self.look();
+        // Before the first edit comes, which would wait for it.
+        self.host.program.layouts();
         for message in messages {
             match message {
                 Message::Touched => self.look(),
@@ -226,8 +232,12 @@ impl Inbox {
         for image in images {
             let (crate_name, generation) = (image.crate_name.clone(), image.generation);
             let candidate = Candidate { path: self.session.directory.join(&image.file), image };
-            match verify(candidate, &self.host.program, &self.host.shelf) {
-                Ok(image) => verified.push((crate_name, generation, image)),
+            let Host { program, shelf, .. } = self.host;
+            match verify(candidate, &Against { program, shelf, earlier: &self.kept_by_type }) {
+                Ok(image) => {
+                    self.report_proof(&image);
+                    verified.push((crate_name, generation, image));
+                }
                 Err(reasons) => {
                     refused = true;
                     self.report(Event::Rejected { crate_name, generation, reasons });
@@ -253,7 +263,38 @@ impl Inbox {
             self.report(Event::Rejected { crate_name, generation, reasons });
             return Vec::new();
         }
+        for image in &loaded {
+            self.remember_kept_by_type(&image.layouts);
+        }
         loaded
+    }
+
+    /// Of libraries without the attribute, what is proven is told by their handles.
+    fn report_proof(&mut self, image: &Verified) {
+        let (facts, proof) = (image.image(), image.proof());
+        if facts.kind == Kind::Reloadable {
+            self.report(Event::Verified {
+                crate_name: facts.crate_name.clone(),
+                generation: facts.generation,
+                types: proof.compared,
+                gaps: proof.gaps.clone(),
+                notes: proof.notes.clone(),
+            });
+        }
+    }
+
+    /// Values that this image makes may be kept by their type for as long as the program runs.
+    fn remember_kept_by_type(&mut self, layouts: &Layouts) {
+        let is_new = |root: &Root| {
+            root.kind == RootKind::Keyed
+                && !self
+                    .kept_by_type
+                    .iter()
+                    .any(|known| known.roots.iter().any(|other| other.kind == root.kind && other.name == root.name))
+        };
+        if layouts.roots.iter().any(is_new) {
+            self.kept_by_type.push(layouts.clone());
+        }
     }
 
     fn offer(&mut self, fresh: Vec<Arc<crate::load::Loaded>>) {

@@ -8,8 +8,9 @@ use libloading::Library;
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of};
 use pitstop_contract::manifest::{Image, Kind};
 use pitstop_contract::{Reason, Rule};
+use pitstop_proof::layout::Layouts;
 use pitstop_reloadable::__private::{Entry, Services, Slot, Table};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,6 +23,10 @@ pub(crate) struct Loaded {
     pub(crate) bodies: HashMap<String, Body>,
     /// Slots of other reloadable crates that are linked into the image: they follow the host's.
     pub(crate) imports: Vec<Import>,
+    /// The types that cross its border.
+    pub(crate) layouts: Layouts,
+    /// Functions of the program's that must not be replaced by this image's.
+    pub(crate) kept: BTreeSet<String>,
     pub(crate) verify_ms: f64,
     pub(crate) load_ms: f64,
     pub(crate) ready: Instant,
@@ -48,7 +53,7 @@ unsafe impl Sync for Loaded {}
 /// # Errors
 /// What the system's loader says, or that the table in memory is not the one in the file.
 pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loaded, Vec<Reason>> {
-    let (image, path, descriptor, started) = image.into_parts();
+    let (image, path, contents, proof, started) = image.into_parts();
     let verified = Instant::now();
     // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
     let library = ManuallyDrop::new(open(&path).map_err(|error| vec![refused(&path, &error)])?);
@@ -57,7 +62,7 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         Kind::Reloadable => {
             let entries = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
             let entries = entries.ok_or_else(|| vec![early(&path)])?;
-            sort(entries, &image.crate_name, &descriptor)?
+            sort(entries, &image.crate_name, &contents.descriptor)?
         }
     };
     Ok(Loaded {
@@ -65,6 +70,8 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         path,
         bodies,
         imports,
+        layouts: contents.layouts,
+        kept: proof.kept,
         verify_ms: (verified - started).as_secs_f64() * 1e3,
         load_ms: verified.elapsed().as_secs_f64() * 1e3,
         ready: Instant::now(),
@@ -76,7 +83,7 @@ impl Loaded {
     /// Maps a library in a program without a session: the first and only image, proven to be complete.
     pub(crate) fn without_session(name: &str, path: &Path) -> Result<Self, Vec<Reason>> {
         let image = crate::verify::library(name, path)?;
-        let (image, path, _, started) = image.into_parts();
+        let (image, path, contents, proof, started) = image.into_parts();
         let library = open(&path).map_err(|error| vec![refused(&path, &error)])?;
         let now = Instant::now();
         Ok(Self {
@@ -84,6 +91,8 @@ impl Loaded {
             path,
             bodies: HashMap::new(),
             imports: Vec::new(),
+            layouts: contents.layouts,
+            kept: proof.kept,
             verify_ms: (now - started).as_secs_f64() * 1e3,
             load_ms: 0.0,
             ready: now,

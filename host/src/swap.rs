@@ -10,6 +10,8 @@ use pitstop_contract::Generation;
 use pitstop_contract::descriptor::{SlotFact, crate_of};
 use pitstop_contract::event::{Event, Stages, Waited};
 use pitstop_contract::manifest::Kind;
+use pitstop_proof::agree_on;
+use pitstop_proof::layout::Layouts;
 use pitstop_proof::slots::replaceable;
 use pitstop_reloadable::__private::Slot;
 use std::collections::HashMap;
@@ -53,14 +55,15 @@ unsafe impl Send for Plan {}
 pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *const ())> {
     let mut stores = Vec::new();
     for (name, slot) in &program.slots {
-        if let Some(pointer) = program.built.slots.get(name).and_then(|fact| body(target, fact)) {
+        if let Some(pointer) = program.built.slots.get(name).and_then(|fact| body(target, fact, None)) {
             stores.push((Cell::Slot(slot), pointer));
         }
     }
     for image in target.values() {
         for import in &image.imports {
             let linked = || program.slots.get(&import.fact.name).map(|slot| slot.pointer());
-            if let Some(pointer) = body(target, &import.fact).or_else(linked) {
+            let caller = (!program.slots.contains_key(&import.fact.name)).then_some(&image.layouts);
+            if let Some(pointer) = body(target, &import.fact, caller).or_else(linked) {
                 stores.push((Cell::Slot(import.slot), pointer));
             }
         }
@@ -68,12 +71,17 @@ pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *con
     stores
 }
 
-/// The live function for a slot; `None` where the crate has no image, or a function that only its own crate called has
-/// changed or gone: then what called it stays with what it has.
-fn body(target: &Target, fact: &SlotFact) -> Option<*const ()> {
+/// The live function for a slot of the program's, or of the `caller`; `None` where the crate has no image, or a function
+/// that only its own crate called has changed or gone: then what called it stays with what it has.
+fn body(target: &Target, fact: &SlotFact, caller: Option<&Layouts>) -> Option<*const ()> {
     let image = target.get(crate_of(&fact.name))?;
     let body = image.bodies.get(&fact.name)?;
-    replaceable(fact, &body.fact).then_some(body.pointer)
+    let same = match caller {
+        // Both were compared with the program, unless the program does not have it.
+        Some(caller) => agree_on(&fact.name, caller, &image.layouts),
+        None => !image.kept.contains(&fact.name),
+    };
+    (same && replaceable(fact, &body.fact)).then_some(body.pointer)
 }
 
 /// What a safe point found.

@@ -37,6 +37,8 @@ impl Output {
                 // A closed pipe: whoever read has gone, and the program goes on.
                 let _ = writeln!(std::io::stdout().lock(), "{line}");
             }
+        } else if let Event::Verified { crate_name, gaps, notes, .. } = event {
+            self.proof(crate_name, gaps, notes);
         } else if let Some(text) = describe(event, self.is_live) {
             self.line(text);
         }
@@ -56,6 +58,25 @@ impl Output {
         for warning in warnings {
             if !self.json && self.warned.insert(warning.clone()) {
                 self.line(warning.trim_end().to_owned());
+            }
+        }
+    }
+
+    /// What is to be known of a proof, each thing once: it stays true of every later image.
+    fn proof(&mut self, crate_name: &str, gaps: &[String], notes: &[String]) {
+        for gap in gaps {
+            let text = format!(
+                "{}{crate_name}: {gap}; there, only signatures and sizes are compared",
+                label(YELLOW, "Unproven")
+            );
+            if self.warned.insert(text.clone()) {
+                self.line(text);
+            }
+        }
+        for note in notes {
+            let text = format!("{}{note}", label(BLUE, "Note"));
+            if self.warned.insert(text.clone()) {
+                self.line(text);
             }
         }
     }
@@ -97,6 +118,10 @@ const BLUE: &str = "\x1b[1;34m";
 fn finding(reason: &Reason) -> String {
     let Reason { rule, subject, expected, found, notes, advice } = reason;
     let pad = " ".repeat(13);
+    if *rule == Rule::Layout {
+        let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+        return format!("\n{pad}{subject}: {expected} → {found}{notes}");
+    }
     let notes: String = notes.iter().map(|note| format!("{pad}  {note}\n")).collect();
     format!("\n{pad}{subject} ({rule})\n{pad}  expected {expected}\n{pad}  found    {found}\n{notes}{pad}  {advice}")
 }
@@ -130,7 +155,7 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
         Event::Change { .. } | Event::BuildStarted { .. } | Event::BuildCancelled { .. } | Event::Built { .. } => {
             return None;
         }
-        Event::Attached { .. } | Event::Wanted { .. } => return None,
+        Event::Attached { .. } | Event::Wanted { .. } | Event::Verified { .. } => return None,
         Event::BuildFailed { crate_name, errors, rendered, .. } => {
             let plural = if *errors == 1 { "" } else { "s" };
             let head = label(RED, "Not built");
@@ -145,6 +170,10 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
             let head = label(YELLOW, "Refused");
             let mut text = format!("{head}{crate_name} #{generation}; the program goes on as it is");
             reasons.iter().for_each(|reason| text.push_str(&finding(reason)));
+            // Many parts of types may differ, and one thing is to be done about all of them.
+            if let Some(reason) = reasons.iter().find(|reason| reason.rule == Rule::Layout) {
+                text.push_str(&format!("\n{:>13}{}", "", reason.advice));
+            }
             text
         }
         Event::Waiting { generation, threads, gave_up } => {

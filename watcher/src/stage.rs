@@ -2,7 +2,7 @@
 
 use crate::session::{Session, replace};
 use pitstop_contract::Generation;
-use pitstop_contract::manifest::{FORMAT, Image, Kind, Manifest};
+use pitstop_contract::manifest::{Attachment, FORMAT, Image, Kind, Manifest, layouts_of};
 use pitstop_contract::session::MANIFEST;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,10 @@ impl Shop {
                 file: relative(&artifact.path, &session.directory),
                 bytes: bytes.len() as u64,
                 crc32: crc32fast::hash(&bytes),
+                layouts: match artifact.kind {
+                    Kind::Reloadable => Some(attach_layouts(artifact, &bytes)?),
+                    Kind::Library => None,
+                },
                 edit_at_us: timing.edit_at_us,
                 published_at_us: now_us(),
                 detect_ms: ms(timing.detect),
@@ -97,6 +101,7 @@ impl Shop {
                 match old.filter(|&old| old + KEPT < staged.len()) {
                     Some(old) => {
                         let (_, path) = staged.remove(old);
+                        let _ = std::fs::remove_file(layouts_of(&path));
                         let _ = std::fs::remove_file(path);
                     }
                     None => break,
@@ -104,6 +109,17 @@ impl Shop {
             }
         }
     }
+}
+
+/// Reads the types that cross the image's border, and writes them beside it.
+fn attach_layouts(artifact: &Artifact, bytes: &[u8]) -> std::io::Result<Attachment> {
+    // Of an image without a readable descriptor nothing is told; the host refuses it.
+    let descriptor = pitstop_proof::descriptor(&artifact.path, bytes).unwrap_or_default();
+    let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
+    let layouts = pitstop_proof::layout::read(bytes, &crates);
+    let text = serde_json::to_vec(&layouts)?;
+    std::fs::write(layouts_of(&artifact.path), &text)?;
+    Ok(Attachment { bytes: text.len() as u64, crc32: crc32fast::hash(&text) })
 }
 
 fn relative(path: &Path, directory: &Path) -> String {

@@ -16,4 +16,4 @@ mod prove;
 pub use built::Built;
 pub use complete::complete;
 pub use image::{descriptor, exports};
-pub use prove::{Image, Proof, prove};
+pub use prove::{Image, Proof, agree_on, prove, prove_kept_by_type};

@@ -53,6 +53,25 @@ pub fn prove(
     Ok(proof)
 }
 
+/// Compares types that values are kept by with those of an earlier image: values that its code made may still be there.
+///
+/// # Errors
+/// A reason for each difference.
+pub fn prove_kept_by_type(earlier: &Layouts, image: &Layouts) -> Result<(), Vec<Reason>> {
+    let differences = compare(earlier, image, |root| root.kind == RootKind::Keyed).differences;
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(differences.iter().map(|difference| difference.reason(&|_, _| None)).collect())
+}
+
+/// Whether two images mean the same by the types of a function that one of them calls and the other has.
+#[must_use]
+pub fn agree_on(slot: &str, caller: &Layouts, callee: &Layouts) -> bool {
+    let is_it = |root: &Root| root.kind == RootKind::Slot && root.name == slot;
+    compare(caller, callee, is_it).differences.is_empty()
+}
+
 fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -> Result<Proof, Vec<Reason>> {
     let found = &image.layouts;
     let is_public = |name: &str| built.slots.get(name).is_some_and(|slot| slot.public);

@@ -3,9 +3,10 @@
 use crate::library::Shelf;
 use crate::program::Program;
 use pitstop_contract::descriptor::Descriptor;
-use pitstop_contract::manifest::{Image, Kind};
+use pitstop_contract::manifest::{Image, Kind, layouts_of};
 use pitstop_contract::{Generation, Reason, Rule};
-use pitstop_proof::{complete, descriptor, exports, facts, slots};
+use pitstop_proof::layout::{self, FORMAT, Layouts};
+use pitstop_proof::{Image as Contents, Proof, complete, descriptor, exports, prove, prove_kept_by_type};
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
@@ -19,41 +20,80 @@ pub(crate) struct Candidate {
 pub(crate) struct Verified {
     image: Image,
     path: PathBuf,
-    descriptor: Descriptor,
+    contents: Contents,
+    proof: Proof,
     started: Instant,
 }
 
 impl Verified {
-    pub(crate) fn into_parts(self) -> (Image, PathBuf, Descriptor, Instant) {
-        (self.image, self.path, self.descriptor, self.started)
+    pub(crate) fn into_parts(self) -> (Image, PathBuf, Contents, Proof, Instant) {
+        (self.image, self.path, self.contents, self.proof, self.started)
     }
+
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+}
+
+/// What images are compared with.
+pub(crate) struct Against<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) shelf: &'a Shelf,
+    /// Earlier images, whose values may still be there.
+    pub(crate) earlier: &'a [Layouts],
 }
 
 /// Proves one image.
 ///
 /// # Errors
 /// All reasons against it that the first failing stage found.
-pub(crate) fn verify(candidate: Candidate, program: &Program, shelf: &Shelf) -> Result<Verified, Vec<Reason>> {
+pub(crate) fn verify(candidate: Candidate, against: &Against<'_>) -> Result<Verified, Vec<Reason>> {
     let started = Instant::now();
     let Candidate { image, path } = candidate;
-    inside(&image).map_err(one)?;
+    inside(&image.file).map_err(one)?;
     let bytes = read(&path).map_err(one)?;
-    identical(&image, &path, &bytes).map_err(one)?;
+    identical(&path, &bytes, image.bytes, image.crc32).map_err(one)?;
     complete(&path, &bytes).map_err(one)?;
-    let descriptor = match image.kind {
+    let (contents, proof) = match image.kind {
         Kind::Library => {
             let exports = exports(&path, &bytes).map_err(one)?;
-            shelf.prove(&image.crate_name, &path, &exports)?;
-            Descriptor::default()
+            against.shelf.prove(&image.crate_name, &path, &exports)?;
+            (Contents::default(), Proof::default())
         }
         Kind::Reloadable => {
             let descriptor = descriptor(&path, &bytes).map_err(one)?;
-            facts::compare(&image.crate_name, &descriptor, &bytes, &program.built)?;
-            slots::compare(&image.crate_name, &descriptor, &program.built)?;
-            descriptor
+            let layouts = layouts(&image, &path, &bytes, &descriptor);
+            let contents = Contents { descriptor, layouts };
+            let Program { built, .. } = against.program;
+            let proof = prove(&image.crate_name, &bytes, &contents, built, against.program.layouts())?;
+            for earlier in against.earlier {
+                prove_kept_by_type(earlier, &contents.layouts)?;
+            }
+            (contents, proof)
         }
     };
-    Ok(Verified { image, path, descriptor, started })
+    Ok(Verified { image, path, contents, proof, started })
+}
+
+/// The types that cross the image's border: as the watcher has read them, or else from the image itself.
+fn layouts(image: &Image, path: &Path, bytes: &[u8], descriptor: &Descriptor) -> Layouts {
+    attached(image, path).unwrap_or_else(|| {
+        let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
+        layout::read(bytes, &crates)
+    })
+}
+
+/// What the watcher has read, if it is there, whole, and of a form that is known here.
+fn attached(image: &Image, path: &Path) -> Option<Layouts> {
+    let attachment = image.layouts?;
+    let path = layouts_of(path);
+    let text = read(&path).ok()?;
+    identical(&path, &text, attachment.bytes, attachment.crc32).ok()?;
+    serde_json::from_slice(&text).ok().filter(|layouts: &Layouts| layouts.format == FORMAT)
 }
 
 /// Proves that a library, of which nothing is known beforehand, is complete.
@@ -68,13 +108,15 @@ pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> 
         file: path.display().to_string(),
         bytes: bytes.len() as u64,
         crc32: 0,
+        layouts: None,
         edit_at_us: 0,
         published_at_us: 0,
         detect_ms: 0.0,
         build_ms: 0.0,
         stage_ms: 0.0,
     };
-    Ok(Verified { image, path: path.to_owned(), descriptor: Descriptor::default(), started })
+    let (contents, proof) = (Contents::default(), Proof::default());
+    Ok(Verified { image, path: path.to_owned(), contents, proof, started })
 }
 
 fn one(reason: Reason) -> Vec<Reason> {
@@ -82,19 +124,13 @@ fn one(reason: Reason) -> Vec<Reason> {
 }
 
 /// The manifest names files of the session directory, nothing else.
-fn inside(image: &Image) -> Result<(), Reason> {
-    let is_inside = Path::new(&image.file).components().all(|part| matches!(part, Component::Normal(_)));
+fn inside(file: &str) -> Result<(), Reason> {
+    let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if is_inside {
         return Ok(());
     }
     let advice = "the manifest was not written by Pitstop; end the session and start it anew";
-    Err(Reason::new(
-        Rule::File,
-        &image.file,
-        "a file inside the session directory",
-        "a path that leads out of it",
-        advice,
-    ))
+    Err(Reason::new(Rule::File, file, "a file inside the session directory", "a path that leads out of it", advice))
 }
 
 /// The file as the manifest describes it is a plain file: nothing else is opened, a FIFO would block.
@@ -111,26 +147,17 @@ fn read(path: &Path) -> Result<Vec<u8>, Reason> {
     std::fs::read(path).map_err(|error| refuse(error.to_string()))
 }
 
-fn identical(image: &Image, path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+fn identical(path: &Path, bytes: &[u8], length: u64, crc32: u32) -> Result<(), Reason> {
     let advice = "something changed or cut the staged file; save the source again";
-    if bytes.len() as u64 != image.bytes {
-        return Err(Reason::new(
-            Rule::Checksum,
-            path.display().to_string(),
-            format!("{} bytes", image.bytes),
-            format!("{} bytes", bytes.len()),
-            advice,
-        ));
+    let subject = path.display().to_string();
+    if bytes.len() as u64 != length {
+        let (expected, found) = (format!("{length} bytes"), format!("{} bytes", bytes.len()));
+        return Err(Reason::new(Rule::Checksum, subject, expected, found, advice));
     }
     let found = crc32fast::hash(bytes);
-    if found != image.crc32 {
-        return Err(Reason::new(
-            Rule::Checksum,
-            path.display().to_string(),
-            format!("CRC-32 {:08x}", image.crc32),
-            format!("{found:08x}"),
-            advice,
-        ));
+    if found != crc32 {
+        let (expected, found) = (format!("CRC-32 {crc32:08x}"), format!("{found:08x}"));
+        return Err(Reason::new(Rule::Checksum, subject, expected, found, advice));
     }
     Ok(())
 }

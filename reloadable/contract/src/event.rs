@@ -74,6 +74,22 @@ pub enum Event {
         /// Warnings of the compiler.
         warnings: usize,
     },
+    /// An image was shown to match the program.
+    Verified {
+        /// The crate.
+        #[serde(rename = "crate")]
+        crate_name: String,
+        /// Its number.
+        generation: Generation,
+        /// How many types were compared, each with all that it consists of.
+        types: usize,
+        /// Where this could not be done, and why; there, only signatures and the sizes and alignments of the types in
+        /// them were compared. Empty: all types that cross are proven.
+        gaps: Vec<String>,
+        /// What a person should know of the new code: renamed fields, statics that start afresh, values that may point
+        /// into an old image.
+        notes: Vec<String>,
+    },
     /// An image was not loaded, or an edit cannot be reloaded. The program goes on with what it has.
     Rejected {
         /// The crate.

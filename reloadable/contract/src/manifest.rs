@@ -2,6 +2,7 @@
 
 use crate::Generation;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The version of the manifest's format. A reader refuses any other.
 pub const FORMAT: u32 = 1;
@@ -45,6 +46,10 @@ pub struct Image {
     pub bytes: u64,
     /// The CRC-32 of the file.
     pub crc32: u32,
+    /// The file [`layouts_of`] the image: the types that cross its border, as the watcher read them from its debug info.
+    /// A host that does not find this very file reads them itself, which takes unoptimised code several times as long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layouts: Option<Attachment>,
     /// When the edit was first seen, in microseconds since 1970.
     pub edit_at_us: u64,
     /// When the manifest was written, in microseconds since 1970.
@@ -55,4 +60,19 @@ pub struct Image {
     pub build_ms: f64,
     /// From the compiler's end to the published manifest, in ms.
     pub stage_ms: f64,
+}
+
+/// A file that belongs to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its length.
+    pub bytes: u64,
+    /// The CRC-32 of it.
+    pub crc32: u32,
+}
+
+/// Where the layouts of an image are, beside it.
+#[must_use]
+pub fn layouts_of(image: &Path) -> PathBuf {
+    image.with_extension("layouts.json")
 }

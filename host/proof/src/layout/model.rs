@@ -163,6 +163,12 @@ pub struct Static {
 }
 
 impl Layouts {
+    /// Those of a file of which nothing could be read, and why.
+    #[must_use]
+    pub fn unread(why: String) -> Self {
+        Self { format: FORMAT, gaps: vec![why], ..Self::default() }
+    }
+
     /// A type by its number.
     #[must_use]
     pub fn get(&self, id: TypeId) -> Option<&Type> {

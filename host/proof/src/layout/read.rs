@@ -23,12 +23,7 @@ const NAME_DEPTH: usize = 32;
 /// What cannot be read is in [`Layouts::gaps`]. Any bytes whatsoever may be given.
 #[must_use]
 pub fn read(file: &[u8], crates: &[&str]) -> Layouts {
-    let mut layouts = match read_file(file, crates) {
-        Ok(layouts) => layouts,
-        Err(gap) => Layouts { gaps: vec![gap], ..Layouts::default() },
-    };
-    layouts.format = FORMAT;
-    canonical(layouts)
+    read_file(file, crates).map_or_else(Layouts::unread, canonical)
 }
 
 fn read_file(bytes: &[u8], crates: &[&str]) -> Result<Layouts, String> {
