@@ -188,13 +188,10 @@ fn settings_of_a_crate_that_slow_down_or_leave_types_unproven() {
     ] {
         report.says("warning", finding, &["crate logic", &format!("[profile.dev.package.logic] {setting}")]);
     }
-    append(&project, "Cargo.toml", "split-debuginfo = \"packed\"\n");
-    let off = "[profile.dev.package.logic] split-debuginfo = \"off\"";
-    doctor(&project, &[]).says("warning", "split-debug-info", &["crate logic", "packed", off]);
     // The remedies, all of them at once.
     let manifest = project.read("Cargo.toml");
     let (workspace, _) = manifest.split_once("[profile.").expect("the profile");
-    let settings = "debug = 2\nopt-level = 0\ncodegen-units = 256\nincremental = true\nsplit-debuginfo = \"off\"\n";
+    let settings = "debug = 2\nopt-level = 0\ncodegen-units = 256\nincremental = true\n";
     project.write("Cargo.toml", &format!("{workspace}[profile.dev.package.logic]\n{settings}"));
     let report = doctor(&project, &[]);
     assert_eq!(report.summary["warnings"], 0, "{:#?}", report.findings);

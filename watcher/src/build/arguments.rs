@@ -226,7 +226,8 @@ fn library_type(unit: &Unit) -> &'static str {
 fn kept(unit: &Unit, form: Form) -> impl Iterator<Item = &crate::unit::Argument> {
     const OURS: [&str; 8] =
         ["--crate-type", "--out-dir", "--emit", "--error-format", "--json", "--extern", "-o", "--diagnostic-width"];
-    const OURS_OF_CODEGEN: [&str; 4] = ["incremental", "extra-filename", "strip", "prefer-dynamic"];
+    // Debug info belongs into the image: the proof reads it there.
+    const OURS_OF_CODEGEN: [&str; 5] = ["incremental", "extra-filename", "strip", "prefer-dynamic", "split-debuginfo"];
     // A library may be compiled as more than one kind at once, some of which know no LTO.
     let linked_later = form == Form::Linked;
     unit.arguments.iter().filter(move |argument| {

@@ -52,17 +52,6 @@ impl Profile<'_> {
                 "remove `-s` from the link arguments in rustflags or the build script",
             );
         }
-        let split = unit.codegen("split-debuginfo").filter(|split| cfg!(target_os = "linux") && split != "off");
-        if let Some(split) = split {
-            return Finding::warning(
-                "split-debug-info",
-                subject(unit),
-                format!(
-                    "split-debuginfo = {split} puts types into a file beside the image, where the proof does not look"
-                ),
-                self.remedy(unit, "split-debuginfo", "split-debuginfo = \"off\"", Some(unit)),
-            );
-        }
         match unit.codegen("debuginfo").as_deref() {
             None | Some("0" | "none") => {
                 Finding::ok("debug-info", subject(unit), "full; the profile has none, so live builds add it")

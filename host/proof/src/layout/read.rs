@@ -204,9 +204,32 @@ impl<'a, 'f> Border<'a, 'f> {
             }
             self.read_waiting();
         }
+        self.measure_arrays();
         self.statics.sort();
         self.statics.dedup();
         Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, statics: self.statics }
+    }
+
+    /// Debug info leaves the size of an array to its reader.
+    fn measure_arrays(&mut self) {
+        // An array may be one of arrays that come later.
+        for _ in 0..NAME_DEPTH {
+            let mut more = false;
+            for index in 0..self.types.len() {
+                let Some(Type { size: None, kind: Kind::Array { of, count }, .. }) = self.types.get(index) else {
+                    continue;
+                };
+                let element = usize::try_from(of.0).ok().and_then(|of| self.types.get(of)).and_then(|ty| ty.size);
+                let size = element.and_then(|size| size.checked_mul(*count));
+                if let Some(ty) = self.types.get_mut(index) {
+                    ty.size = size;
+                }
+                more |= size.is_some();
+            }
+            if !more {
+                break;
+            }
+        }
     }
 
     /// The function type `F` of a record's type `Record<F, N>`.
@@ -275,9 +298,11 @@ impl<'a, 'f> Border<'a, 'f> {
     fn type_from(&mut self, place: &Place<'a>) -> Type {
         let Some(entry) = place.entry() else { return Type::lost() };
         let number = |name| entry.attr_value(name).and_then(|value| value.udata_value());
+        // That of a thin pointer goes without saying.
+        let pointer = (entry.tag() == dw::DW_TAG_pointer_type).then(|| u64::from(place.unit.encoding().address_size));
         Type {
             name: self.name_of(place, &entry, NAME_DEPTH),
-            size: number(dw::DW_AT_byte_size),
+            size: number(dw::DW_AT_byte_size).or(pointer),
             align: number(dw::DW_AT_alignment),
             generics: self.generics(place),
             kind: self.kind(place, &entry),
