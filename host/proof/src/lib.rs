@@ -15,5 +15,6 @@ mod prove;
 
 pub use built::Built;
 pub use complete::complete;
+pub use debug_info::split::{Companion, Companions};
 pub use image::{descriptor, exports};
 pub use prove::{Image, Proof, agree_on, prove, prove_kept_by_type};

@@ -4,6 +4,7 @@ use super::units::Bytes;
 use gimli::{EndianSlice, RunTimeEndian, SectionId};
 use object::{CompressionFormat, Object, ObjectSection};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What DWARF is spread over, as far as it is read here.
 const READ: [SectionId; 8] = [
@@ -40,6 +41,28 @@ impl<'f> Data<'f> {
             }
         }
         Ok(Self { sections, endian })
+    }
+
+    /// Of a file that holds units of another.
+    pub(crate) fn split(file: &object::File<'f>) -> Result<Self, String> {
+        Self::named(file, |id| id.dwo_name().unwrap_or("none"))
+    }
+
+    /// One unit of a package: of some sections, only a part is its own.
+    pub(crate) fn unit(&self, parts: &[(SectionId, Range<usize>)]) -> Option<Data<'_>> {
+        let mut sections = Vec::new();
+        for (id, bytes) in &self.sections {
+            let bytes = match parts.iter().find(|(part, _)| part == id) {
+                Some((_, range)) => bytes.get(range.clone())?,
+                None => bytes,
+            };
+            sections.push((*id, Cow::Borrowed(bytes)));
+        }
+        Some(Data { sections, endian: self.endian })
+    }
+
+    pub(crate) fn endian(&self) -> RunTimeEndian {
+        self.endian
     }
 
     pub(crate) fn section(&self, id: SectionId) -> Bytes<'_> {

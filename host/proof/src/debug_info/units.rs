@@ -6,8 +6,8 @@ use gimli::constants as dw;
 use gimli::{
     Abbreviations, AttributeSpecification, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo,
     DebugLineStr, DebugRanges, DebugRngLists, DebugRngListsBase, DebugStr, DebugStrOffsets, DebugStrOffsetsBase,
-    EndianSlice, EntriesRaw, RangeLists, RangeListsOffset, Reader as _, RunTimeEndian, SectionId, UnitHeader,
-    UnitOffset, UnitType,
+    DwarfFileType, EndianSlice, EntriesRaw, RangeLists, RangeListsOffset, Reader as _, RunTimeEndian, SectionId,
+    UnitHeader, UnitOffset, UnitType,
 };
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -58,8 +58,10 @@ impl<'a> Sections<'a> {
 
 /// One compilation unit. `gimli::Unit` would read its table of lines as well, which takes longer than all the rest.
 pub(crate) struct Unit<'a> {
-    /// Which of the file's units it is.
+    /// Which of all units it is.
     pub(crate) index: usize,
+    /// Which of the reader's parts it is in.
+    part: usize,
     header: Header<'a>,
     abbreviations: Rc<Abbreviations>,
     pub(crate) root: Entry<'a>,
@@ -70,13 +72,21 @@ pub(crate) struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
-    fn new(index: usize, header: Header<'a>, abbreviations: Rc<Abbreviations>) -> gimli::Result<Self> {
+    fn new(
+        index: usize,
+        part: usize,
+        header: Header<'a>,
+        abbreviations: Rc<Abbreviations>,
+        skeleton: Option<DebugAddrBase<usize>>,
+    ) -> gimli::Result<Self> {
         let root = header.entry(&abbreviations, header.root_offset())?;
+        let kind = if skeleton.is_some() { DwarfFileType::Dwo } else { DwarfFileType::Main };
         let mut unit = Self {
             index,
+            part,
             language: language(&root),
-            strings: DebugStrOffsetsBase(0),
-            addresses: DebugAddrBase(0),
+            strings: DebugStrOffsetsBase::default_for_encoding_and_file(header.encoding(), kind),
+            addresses: skeleton.unwrap_or(DebugAddrBase(0)),
             range_lists: DebugRngListsBase(0),
             header,
             abbreviations,
@@ -150,34 +160,106 @@ pub(crate) enum TypeOf<'a> {
     Lost,
 }
 
-pub(crate) struct Reader<'a> {
+/// A file's sections, or those of a unit that lies in a file of its own.
+struct Part<'a> {
     sections: Sections<'a>,
-    pub(crate) headers: Vec<Header<'a>>,
+    /// The number of its first unit.
+    first: usize,
+    /// For a unit in a file of its own: where its addresses begin in the main file.
+    skeleton: Option<DebugAddrBase<usize>>,
+}
+
+/// What the main file says of a unit that lies in a file of its own.
+pub(crate) struct Skeleton {
+    /// That file.
+    pub(crate) name: String,
+    /// The folder that the file's name is relative to.
+    pub(crate) directory: String,
+    /// The unit's number in a package of such units.
+    pub(crate) id: u64,
+    addresses: DebugAddrBase<usize>,
+}
+
+pub(crate) struct Reader<'a> {
+    /// The main file comes first.
+    parts: Vec<Part<'a>>,
+    /// Of all units, each with the part that it is in.
+    headers: Vec<(usize, Header<'a>)>,
     /// Units that other units refer to, by their index.
     referred: HashMap<usize, Rc<Unit<'a>>>,
     /// The abbreviations read last, and where they are. Units that were linked as one share theirs.
-    abbreviations: Option<(usize, Rc<Abbreviations>)>,
+    abbreviations: Option<((usize, usize), Rc<Abbreviations>)>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn of(sections: Sections<'a>) -> gimli::Result<Self> {
-        let mut headers = Vec::new();
+        let mut reader = Self { parts: Vec::new(), headers: Vec::new(), referred: HashMap::new(), abbreviations: None };
+        reader.add_part(sections, None)?;
+        Ok(reader)
+    }
+
+    /// Adds the units that a skeleton stands for.
+    pub(crate) fn add_beside(&mut self, sections: Sections<'a>, skeleton: &Skeleton) -> gimli::Result<()> {
+        self.add_part(sections, Some(skeleton.addresses))
+    }
+
+    fn add_part(&mut self, sections: Sections<'a>, skeleton: Option<DebugAddrBase<usize>>) -> gimli::Result<()> {
+        let first = self.headers.len();
         let mut units = sections.info.units();
         while let Some(header) = units.next()? {
-            headers.push(header);
+            self.headers.push((self.parts.len(), header));
         }
-        Ok(Self { sections, headers, referred: HashMap::new(), abbreviations: None })
+        self.parts.push(Part { sections, first, skeleton });
+        Ok(())
+    }
+
+    /// How many units there are.
+    pub(crate) fn units(&self) -> usize {
+        self.headers.len()
     }
 
     pub(crate) fn unit(&mut self, index: usize) -> gimli::Result<Option<Unit<'a>>> {
-        let Some(&header) = self.headers.get(index) else { return Ok(None) };
-        let offset = header.debug_abbrev_offset().0;
+        let Some(&(number, header)) = self.headers.get(index) else { return Ok(None) };
+        let Some(part) = self.parts.get(number) else { return Ok(None) };
+        let place = (number, header.debug_abbrev_offset().0);
         let abbreviations = match &self.abbreviations {
-            Some((read, abbreviations)) if *read == offset => Rc::clone(abbreviations),
-            _ => Rc::new(header.abbreviations(&self.sections.abbreviations)?),
+            Some((read, abbreviations)) if *read == place => Rc::clone(abbreviations),
+            _ => Rc::new(header.abbreviations(&part.sections.abbreviations)?),
         };
-        self.abbreviations = Some((offset, Rc::clone(&abbreviations)));
-        Unit::new(index, header, abbreviations).map(Some)
+        let unit = Unit::new(index, number, header, Rc::clone(&abbreviations), part.skeleton);
+        self.abbreviations = Some((place, abbreviations));
+        unit.map(Some)
+    }
+
+    /// The units that lie in files of their own.
+    pub(crate) fn skeletons(&mut self) -> gimli::Result<Vec<Skeleton>> {
+        let mut found = Vec::new();
+        for index in 0..self.headers.len() {
+            let Some(unit) = self.unit(index)? else { continue };
+            let text = |names: [dw::DwAt; 2]| {
+                let value = names.into_iter().find_map(|name| unit.root.attr_value(name))?;
+                Some(String::from_utf8_lossy(self.string(&unit, value)?.slice()).into_owned())
+            };
+            let Some(name) = text([dw::DW_AT_dwo_name, dw::DW_AT_GNU_dwo_name]) else { continue };
+            let id = match (unit.header.type_(), unit.root.attr_value(dw::DW_AT_GNU_dwo_id)) {
+                (UnitType::Skeleton(id), _) => id.0,
+                (_, Some(AttributeValue::DwoId(id))) => id.0,
+                _ => continue,
+            };
+            let directory = text([dw::DW_AT_comp_dir, dw::DW_AT_comp_dir]).unwrap_or_default();
+            found.push(Skeleton { name, directory, id, addresses: unit.addresses });
+        }
+        Ok(found)
+    }
+
+    /// The sections that a unit is in.
+    fn sections(&self, unit: &Unit<'a>) -> Option<&Sections<'a>> {
+        self.parts.get(unit.part).map(|part| &part.sections)
+    }
+
+    /// The main file's, which has the addresses of all.
+    fn main(&self) -> Option<&Sections<'a>> {
+        self.parts.first().map(|part| &part.sections)
     }
 
     /// The file that the compiler was given, and for Rust the part of the crate.
@@ -208,9 +290,8 @@ impl<'a> Reader<'a> {
             AttributeValue::DebugRngListsIndex(index) => self.range_list(unit, index.0)?,
             _ => return None,
         };
-        let lists = &self.sections.range_lists;
+        let Sections { range_lists: lists, addresses, .. } = self.main()?;
         let encoding = unit.header.encoding();
-        let addresses = &self.sections.addresses;
         let mut ranges = lists.ranges(RangeListsOffset(offset), encoding, base, addresses, unit.addresses).ok()?;
         while let Some(range) = ranges.next().ok()? {
             if (range.begin..range.end).contains(&address) {
@@ -223,7 +304,7 @@ impl<'a> Reader<'a> {
     /// Where the unit's range list of that index is. gimli's own way to tell adds without a look at the sum.
     fn range_list(&self, unit: &Unit<'a>, index: usize) -> Option<usize> {
         let format = unit.header.format();
-        let mut bytes = self.sections.range_list_bytes;
+        let mut bytes = self.main()?.range_list_bytes;
         bytes.skip(unit.range_lists.0).ok()?;
         bytes.skip(index.checked_mul(usize::from(format.word_size()))?).ok()?;
         unit.range_lists.0.checked_add(bytes.read_offset(format).ok()?)
@@ -233,21 +314,22 @@ impl<'a> Reader<'a> {
         match value {
             AttributeValue::Addr(address) => Some(address),
             AttributeValue::DebugAddrIndex(index) => {
-                self.sections.addresses.get_address(unit.header.address_size(), unit.addresses, index).ok()
+                self.main()?.addresses.get_address(unit.header.address_size(), unit.addresses, index).ok()
             }
             _ => None,
         }
     }
 
     pub(crate) fn string(&self, unit: &Unit<'a>, value: Value<'a>) -> Option<Bytes<'a>> {
+        let sections = self.sections(unit)?;
         match value {
             AttributeValue::String(string) => Some(string),
-            AttributeValue::DebugStrRef(offset) => self.sections.strings.get_str(offset).ok(),
-            AttributeValue::DebugLineStrRef(offset) => self.sections.line_strings.get_str(offset).ok(),
+            AttributeValue::DebugStrRef(offset) => sections.strings.get_str(offset).ok(),
+            AttributeValue::DebugLineStrRef(offset) => sections.line_strings.get_str(offset).ok(),
             AttributeValue::DebugStrOffsetsIndex(index) => {
-                let offsets = &self.sections.string_offsets;
+                let offsets = &sections.string_offsets;
                 let offset = offsets.get_str_offset(unit.header.format(), unit.strings, index).ok()?;
-                self.sections.strings.get_str(offset).ok()
+                sections.strings.get_str(offset).ok()
             }
             _ => None,
         }
@@ -263,9 +345,12 @@ impl<'a> Reader<'a> {
         match value {
             AttributeValue::UnitRef(offset) => Some(Place { unit: Rc::clone(unit), offset }),
             AttributeValue::DebugInfoRef(offset) => {
-                let after = self.headers.partition_point(|header| header.offset().0 <= offset.0);
-                let index = after.checked_sub(1)?;
-                let offset = offset.to_unit_offset(self.headers.get(index)?)?;
+                let first = self.parts.get(unit.part)?.first;
+                let own = self.headers.get(first..)?;
+                let after = own.partition_point(|(part, header)| *part == unit.part && header.offset().0 <= offset.0);
+                let index = first.checked_add(after)?.checked_sub(1)?;
+                let (_, header) = self.headers.get(index).filter(|(part, _)| *part == unit.part)?;
+                let offset = offset.to_unit_offset(header)?;
                 Some(Place { unit: self.referred(index)?, offset })
             }
             _ => None,

@@ -19,6 +19,6 @@ mod tests;
 pub use compare::{Comparison, Difference, Extent, Note, Resized, compare};
 pub use model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
 pub use name::normalised;
-pub use read::read;
+pub use read::{read, read_with};
 pub use report::{ParameterName, tree};
 pub use warnings::{Borrowed, borrowed};

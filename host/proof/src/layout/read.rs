@@ -5,6 +5,7 @@ use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static
 use super::name::normalised;
 use super::scan::{Location, Scanned, Variable};
 use crate::debug_info::data::Data;
+use crate::debug_info::split::{self, Beside, Companions};
 use crate::debug_info::units::{Entry, Place, Reader, Sections, TypeOf, Unit, children, flag};
 use gimli::constants as dw;
 use gimli::{AttributeValue, UnitOffset};
@@ -23,16 +24,27 @@ const NAME_DEPTH: usize = 32;
 /// What cannot be read is in [`Layouts::gaps`]. Any bytes whatsoever may be given.
 #[must_use]
 pub fn read(file: &[u8], crates: &[&str]) -> Layouts {
-    read_file(file, crates).map_or_else(Layouts::unread, canonical)
+    read_with(file, crates, &|_| None)
 }
 
-fn read_file(bytes: &[u8], crates: &[&str]) -> Result<Layouts, String> {
+/// As [`read()`], also from debug info that lies beside the file, which `companions` gives.
+#[must_use]
+pub fn read_with(file: &[u8], crates: &[&str], companions: &Companions<'_>) -> Layouts {
+    read_file(file, crates, companions).map_or_else(Layouts::unread, canonical)
+}
+
+fn read_file(bytes: &[u8], crates: &[&str], companions: &Companions<'_>) -> Result<Layouts, String> {
     let file = object::File::parse(bytes).map_err(|error| format!("the file cannot be read: {error}"))?;
     let records = Records::of(&file, crates)?;
     let data = Data::of(&file)?;
     let sections = Sections::of(&data).ok_or("the file has no debug info")?;
     let damaged = |error: gimli::Error| format!("the debug info cannot be read: {error}");
-    let reader = Reader::of(sections).map_err(damaged)?;
+    let mut reader = Reader::of(sections).map_err(damaged)?;
+    let skeletons = reader.skeletons().map_err(damaged)?;
+    let beside = Beside::find(&skeletons, companions);
+    let opened = beside.open()?;
+    let units = opened.units(&skeletons)?;
+    split::add(&mut reader, &skeletons, &units).map_err(damaged)?;
     let mut border = Border::new(reader, &file, records);
     border.scan(crates).map_err(damaged)?;
     Ok(border.read())
@@ -123,7 +135,7 @@ impl<'a, 'f> Border<'a, 'f> {
     }
 
     fn scan_units(&mut self, crates: &[&str], wanted: impl Fn(&[u8]) -> bool) -> gimli::Result<()> {
-        for index in 0..self.reader.headers.len() {
+        for index in 0..self.reader.units() {
             if self.scanned.contains_key(&index) {
                 continue;
             }

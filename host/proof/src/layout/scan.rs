@@ -32,7 +32,7 @@ pub(super) struct Scanned<'a> {
     /// The scope of each type, by where the type begins; in order.
     types: Vec<(UnitOffset, u32)>,
     pub(super) variables: Vec<Variable<'a>>,
-    /// Instances of `TypeId::of`: the function's entry, whose argument is a type.
+    /// Functions of `core::any` for one type, such as `TypeId::of` and `downcast_ref`: their entries.
     pub(super) keyed: Vec<UnitOffset>,
 }
 
@@ -75,8 +75,8 @@ impl<'a> Scanned<'a> {
                         scanned.types.push((offset, parent));
                     }
                     if tag == dw::DW_TAG_subprogram
-                        && name.slice().starts_with(b"of<")
-                        && scanned.path(parent).starts_with("core::any::")
+                        && asks_for_type(&name)
+                        && scanned.path(parent).starts_with("core::any")
                     {
                         scanned.keyed.push(offset);
                     }
@@ -160,4 +160,10 @@ impl<'a> Scanned<'a> {
         names.reverse();
         names.join("::")
     }
+}
+
+/// Of `core::any`, what has a type as its argument deals in `TypeId`s, but for what gives names.
+fn asks_for_type(name: &Bytes<'_>) -> bool {
+    let name = name.slice();
+    name.contains(&b'<') && !name.starts_with(b"type_name")
 }

@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
     /// Looks through the units that may hold the function. One that cannot be read matters only if no other has it.
     fn search(&mut self, symbol: &str, address: u64) -> gimli::Result<Option<Found>> {
         let mut damage = None;
-        for index in 0..self.headers.len() {
+        for index in 0..self.units() {
             match self.search_unit(index, symbol, address) {
                 Ok(None) => {}
                 Ok(Some(definition)) => return Ok(self.signature(&definition)),
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
             return true;
         }
         let Some(source) = self.crate_source(home) else { return false };
-        (0..self.headers.len()).any(|index| {
+        (0..self.units()).any(|index| {
             let Ok(Some(unit)) = self.unit(index) else { return false };
             self.crate_source(&unit).is_some_and(|other| other == source) && names_types(&unit)
         })

@@ -3,6 +3,8 @@
 mod build;
 mod hostile;
 mod random;
+#[cfg(target_os = "linux")]
+mod read;
 mod reports;
 mod rules;
 mod warned;
