@@ -128,6 +128,13 @@ fn enums_generics_maps_traits_and_nested_crates_are_looked_into() {
     assert!(reasons.iter().all(|reason| reason.rule == Rule::Layout), "{reasons:?}");
     assert!(reasons[0].subject.starts_with("World.effects[]"), "{reasons:?}");
 
+    // Of one length: only the methods' places tell.
+    let reasons = edited.refuses(&[
+        ("fn apply(&self) -> u32;\n", "fn name(&self) -> u32 { 1 }\n    fn apply(&self) -> u32;\n"),
+        ("    fn name(&self) -> u32 { 9 }\n}", "}"),
+    ]);
+    is_layout(&reasons, "dyn logic::Effect", "methods apply, name", "methods name, apply");
+
     let reasons = edited.refuses_in("parts/src/lib.rs", &[("pub spokes: u32", "pub spokes: i32")]);
     is_layout(&reasons, "World.wheels?[].spokes", "u32 at 4", "i32 at 4");
 

@@ -1,6 +1,6 @@
 //! The whole comparison of an image with what it is to replace: build, functions, types.
 
-use crate::layout::{Borrowed, Layouts, Root, RootKind, borrowed, compare};
+use crate::layout::{Borrowed, Layouts, Root, RootKind, borrowed, compare, moved_methods};
 use crate::{Built, facts, slots};
 use pitstop_contract::Reason;
 use pitstop_contract::descriptor::{Descriptor, crate_of};
@@ -83,11 +83,15 @@ fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -
     };
     let comparison = compare(expected, found, crosses);
     let parameter = |slot: &str, index: usize| built.slots.get(slot)?.parameters.get(index).cloned();
-    if !comparison.differences.is_empty() {
-        return Err(comparison.differences.iter().map(|difference| difference.reason(&parameter)).collect());
+    let mut reasons: Vec<Reason> =
+        comparison.differences.iter().map(|difference| difference.reason(&parameter)).collect();
+    reasons.extend(moved_methods(expected, found));
+    if !reasons.is_empty() {
+        return Err(reasons);
     }
     if let (Some(own), Some(host)) = (image.descriptor.facts_of(crate_name), built.crates.get(crate_name)) {
-        let reasons = facts::dependencies(own, host, &|name| occurs(name, expected) || occurs(name, found));
+        let (before, after) = (crates_of(expected), crates_of(found));
+        let reasons = facts::dependencies(own, host, &|name| before.contains(name) || after.contains(name));
         if !reasons.is_empty() {
             return Err(reasons);
         }
@@ -111,15 +115,23 @@ fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -
     })
 }
 
-/// Whether a type of that crate is among these.
-fn occurs(crate_name: &str, layouts: &Layouts) -> bool {
-    layouts.types.iter().any(|ty| {
-        ty.name.match_indices(crate_name).any(|(at, found)| {
-            let before = ty.name.get(..at).and_then(|before| before.chars().next_back());
-            let starts = before.is_none_or(|letter| !letter.is_alphanumeric() && !matches!(letter, '_' | ':'));
-            starts && ty.name.get(at + found.len()..).is_some_and(|after| after.starts_with("::"))
-        })
-    })
+/// The crates that these types are from: what their paths begin with.
+fn crates_of(layouts: &Layouts) -> BTreeSet<&str> {
+    let mut crates = BTreeSet::new();
+    for name in layouts.types.iter().map(|ty| ty.name.as_str()) {
+        let mut rest = name;
+        while let Some(end) = rest.find("::") {
+            let (before, after) = rest.split_at(end);
+            let start = before
+                .rfind(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8));
+            crates.insert(&before[start..]);
+            // The rest of the path is in that crate.
+            let path = after.find(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | ':'));
+            rest = path.map_or("", |at| &after[at..]);
+        }
+    }
+    crates
 }
 
 /// Variables of the crate that begin anew with the image.
@@ -140,4 +152,25 @@ fn pointing(crate_name: &str, image: &Layouts) -> Vec<String> {
         notes.push(format!("{more} more values may point into the generations that made them"));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crates_of;
+    use crate::layout::{Kind, Layouts, Type};
+
+    #[test]
+    fn crates_are_what_paths_begin_with() {
+        let names =
+            ["&mut logic::World", "alloc::vec::Vec<glam::Vec3, alloc::alloc::Global>", "f32", "dyn a_b::T + Send"];
+        let ty = |name: &str| Type {
+            name: name.to_owned(),
+            size: None,
+            align: None,
+            generics: Vec::new(),
+            kind: Kind::Opaque,
+        };
+        let layouts = Layouts { types: names.iter().map(|name| ty(name)).collect(), ..Layouts::default() };
+        assert_eq!(crates_of(&layouts).into_iter().collect::<Vec<_>>(), ["a_b", "alloc", "glam", "logic"]);
+    }
 }

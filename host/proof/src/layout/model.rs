@@ -19,8 +19,20 @@ pub struct Layouts {
     pub roots: Vec<Root>,
     /// All types that the roots reach.
     pub types: Vec<Type>,
+    /// The tables of the traits behind `dyn`, as far as the file tells their methods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vtables: Vec<Vtable>,
     /// Variables of the crate itself that every image has a copy of.
     pub statics: Vec<Static>,
+}
+
+/// The methods of a trait, in the order in which calls find them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vtable {
+    /// The type: `dyn logic::Draw`.
+    pub name: String,
+    /// By place; `None` where no one name is known.
+    pub methods: Vec<Option<String>>,
 }
 
 /// A type by its place in [`Layouts::types`].
@@ -78,7 +90,7 @@ pub struct Generic {
 
 /// What a type consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `f32`, `bool`, `char`, `()`: the name says all.
     Scalar,

@@ -4,6 +4,7 @@ use super::canonical::canonical;
 use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
 use super::name::normalised;
 use super::scan::{Location, Scanned, Variable};
+use super::vtables;
 use crate::debug_info::data::Data;
 use crate::debug_info::split::{self, Beside, Companions};
 use crate::debug_info::units::{Entry, Place, Reader, Sections, TypeOf, Unit, children, flag};
@@ -96,6 +97,7 @@ struct Border<'a, 'f> {
     /// Slot and type, as found.
     anchors: BTreeMap<String, Place<'a>>,
     keyed: Vec<Place<'a>>,
+    vtables: Vec<vtables::Place>,
     statics: Vec<Static>,
     types: Vec<Type>,
     known: HashMap<(usize, UnitOffset), TypeId>,
@@ -113,6 +115,7 @@ impl<'a, 'f> Border<'a, 'f> {
             scanned: HashMap::new(),
             anchors: BTreeMap::new(),
             keyed: Vec::new(),
+            vtables: Vec::new(),
             statics: Vec::new(),
             types: Vec::new(),
             known: HashMap::new(),
@@ -167,6 +170,12 @@ impl<'a, 'f> Border<'a, 'f> {
             self.anchors.insert(slot.to_owned(), variable.place);
             return;
         }
+        if let Location::At(address) = variable.location
+            && variable.path.ends_with("::{vtable}")
+        {
+            self.vtable(&variable, address);
+            return;
+        }
         let thread_local = match variable.location {
             Location::At(address) if self.is_written(address) => false,
             Location::At(_) => return,
@@ -175,6 +184,13 @@ impl<'a, 'f> Border<'a, 'f> {
         let is_ours = crates.contains(&crate_of(&variable.path));
         let Some(name) = named_by_the_user(&variable.path).filter(|_| is_ours) else { return };
         self.statics.push(Static { name, thread_local });
+    }
+
+    fn vtable(&mut self, variable: &Variable<'a>, address: u64) {
+        let Some(entry) = variable.place.entry() else { return };
+        let TypeOf::At(ty) = self.reader.type_of(&variable.place.unit, &entry) else { return };
+        let size = ty.entry().and_then(|entry| entry.attr_value(dw::DW_AT_byte_size)?.udata_value());
+        self.vtables.extend(size.map(|size| vtables::Place { name: variable.path.clone(), address, size }));
     }
 
     /// Whether what lies there may change while the program runs.
@@ -217,9 +233,12 @@ impl<'a, 'f> Border<'a, 'f> {
             self.read_waiting();
         }
         self.measure_arrays();
+        let crossing: Vec<&str> =
+            self.types.iter().map(|ty| ty.name.as_str()).filter(|name| name.starts_with("dyn ")).collect();
+        let vtables = vtables::read(self.file, &self.vtables, &crossing);
         self.statics.sort();
         self.statics.dedup();
-        Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, statics: self.statics }
+        Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, vtables, statics: self.statics }
     }
 
     /// Debug info leaves the size of an array to its reader.

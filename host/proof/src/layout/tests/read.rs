@@ -178,6 +178,9 @@ fn types_are_read_in_full() {
     let statics: Vec<(&str, bool)> =
         layouts.statics.iter().map(|found| (found.name.as_str(), found.thread_local)).collect();
     assert_eq!(statics, [("logic::COUNT", false), ("logic::LAST", true)]);
+
+    let text = serde_json::to_vec(&layouts).expect("JSON");
+    assert_eq!(serde_json::from_slice::<Layouts>(&text).expect("the same"), layouts);
 }
 
 #[test]
