@@ -1,5 +1,6 @@
 //! Programs of the shape that users have: an engine, a server, native code.
 
+use pitstop_contract::Rule;
 use pitstop_contract::event::Event;
 use pitstop_tests::{Project, Session};
 use std::collections::BTreeSet;
@@ -58,6 +59,13 @@ fn bevy_systems_are_replaced_between_updates_and_the_world_is_kept() {
     );
     session.goes_live("logic");
     session.prints("1000 bodies under 1 flag, 10000 steps, 1000 were there from the start");
+    // A component that no signature names: the world keeps its values by their type.
+    let text = project
+        .replaced(LOGIC, "    value: u32,", "    value: f32,")
+        .replace("Mark { value: 1 }", "Mark { value: 1.0 }");
+    project.write(LOGIC, &text.replace("mark.value)", "mark.value as u32)"));
+    let reasons = session.rejected();
+    assert_eq!((reasons[0].rule, reasons[0].subject.as_str()), (Rule::Layout, "Mark.value"), "{reasons:?}");
 }
 
 #[test]
