@@ -8,12 +8,14 @@ pub mod signature;
 pub mod slots;
 
 mod built;
+mod compiler;
 mod complete;
 mod debug_info;
 mod image;
 mod prove;
 
 pub use built::Built;
-pub use complete::complete;
-pub use image::{descriptor, exports};
-pub use prove::{Image, Proof, prove};
+pub use complete::{complete, whole};
+pub use compiler::compilers;
+pub use image::{described, descriptor, exports};
+pub use prove::{Image, Proof, crosses, prove};

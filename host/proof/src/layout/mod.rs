@@ -18,7 +18,7 @@ mod tests;
 
 pub use compare::{Comparison, Difference, Extent, Note, Resized, compare};
 pub use model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
-pub use name::normalised;
-pub use read::read;
+pub use name::{is_standard, normalised, shown};
+pub use read::{own, read};
 pub use report::{ParameterName, tree};
 pub use warnings::{Borrowed, borrowed};
