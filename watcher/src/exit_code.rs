@@ -7,7 +7,7 @@
 pub enum ExitCode {
     /// All went well.
     Success = 0,
-    /// `doctor` found something that prevents reloading.
+    /// `doctor` found something that prevents reloading, or `inspect` something that prevents loading.
     Unfit = 1,
     /// The arguments make no sense; clap's own code.
     Usage = 2,
@@ -15,6 +15,8 @@ pub enum ExitCode {
     Workspace = 3,
     /// The session directory cannot be written.
     Session = 4,
+    /// A file to inspect cannot be read, or is neither library nor executable.
+    File = 5,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }

@@ -29,7 +29,13 @@ pub fn complete(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
 /// Shows that nothing was cut off `bytes`, a library or a program for any machine.
 pub fn whole(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
     let check = Check { subject: path.display().to_string() };
-    let malformed = |error: object::Error| check.incomplete(&error.to_string());
+    if bytes.is_empty() {
+        return Err(check.incomplete("an empty file"));
+    }
+    let malformed = |error: object::Error| match object::FileKind::parse(bytes) {
+        Ok(_) if !bytes.starts_with(b"!<arch>") => check.incomplete(&format!("cut short or damaged ({error})")),
+        _ => check.incomplete(&describe_start(bytes)),
+    };
     match object::File::parse(bytes).map_err(malformed)? {
         object::File::Elf32(file) => check.inside(&file, bytes),
         object::File::Elf64(file) => check.inside(&file, bytes),

@@ -15,7 +15,7 @@ mod image;
 mod prove;
 
 pub use built::Built;
-pub use complete::{complete, whole};
 pub use compiler::compilers;
+pub use complete::{complete, whole};
 pub use image::{described, descriptor, exports};
 pub use prove::{Image, Proof, crosses, prove};

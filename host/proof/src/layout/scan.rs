@@ -71,9 +71,7 @@ impl<'a> Scanned<'a> {
                 | dw::DW_TAG_subprogram => {
                     let name = scanned.name(reader, &mut entries, abbreviation.attributes())?;
                     let is_type = !matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_subprogram);
-                    if is_type
-                        && let Some(parent) = parent
-                    {
+                    if is_type && let Some(parent) = parent {
                         scanned.types.push((offset, parent));
                     }
                     if tag == dw::DW_TAG_subprogram

@@ -2,7 +2,7 @@
 
 use super::{Border, Records};
 use crate::debug_info::data::Data;
-use crate::debug_info::units::{Place, Reader, Sections, TypeOf, Unit, flag};
+use crate::debug_info::units::{Place, Reader, Sections, TypeOf, Unit, children, flag};
 use crate::layout::canonical::canonical;
 use crate::layout::{FORMAT, Kind, Layouts, Root, RootKind, Type};
 use crate::signature::{Language, exported_functions};
@@ -51,6 +51,13 @@ fn read_file(bytes: &[u8]) -> Result<Layouts, String> {
     Ok(Layouts { roots, ..border.read() })
 }
 
+/// A file's own crates.
+#[derive(Default)]
+struct Own {
+    units: Vec<usize>,
+    names: BTreeSet<String>,
+}
+
 impl<'a> Border<'a, '_> {
     fn exports(&mut self, symbols: &BTreeSet<String>) -> Vec<Root> {
         let (definitions, damage) = self.reader.definitions(symbols);
@@ -76,25 +83,48 @@ impl<'a> Border<'a, '_> {
         roots
     }
 
-    /// The crates that were built where they are developed, by the units that hold them; all but the standard library's
-    /// if there are none.
-    fn crates(&mut self) -> BTreeMap<usize, String> {
-        let mut fetched = BTreeMap::new();
-        let mut local = BTreeMap::new();
+    /// The units of the crates that were built where they are developed, and these crates' names; those of all but the
+    /// standard library if there are none.
+    fn crates(&mut self) -> Own {
+        let (mut local, mut fetched) = (Own::default(), Own::default());
+        let mut others: BTreeSet<String> = ["core", "alloc", "std"].map(str::to_owned).into();
+        let mut namespaces = BTreeSet::new();
         for index in 0..self.reader.headers.len() {
             let Ok(Some(unit)) = self.reader.unit(index) else { continue };
-            let Some((name, folder)) = self.crate_of(&unit) else { continue };
-            if folder.contains("/registry/src/") || folder.contains("/git/checkouts/") {
-                fetched.insert(index, name);
-            } else if !folder.contains("/rustc/") {
-                local.insert(index, name);
+            let Some((name, place)) = self.crate_of(&unit) else { continue };
+            if place.contains("/rustc/") || place.contains("/rust/deps/") {
+                others.extend(name);
+            } else if place.contains("/registry/src/") || place.contains("/git/checkouts/") {
+                fetched.units.push(index);
+                fetched.names.extend(name);
+            } else {
+                local.units.push(index);
+                namespaces.extend(self.namespaces(unit));
             }
         }
-        if local.is_empty() { fetched } else { local }
+        if local.units.is_empty() {
+            return fetched;
+        }
+        // What code of others is used in a unit is in namespaces of theirs.
+        namespaces.retain(|name| !others.contains(name) && !fetched.names.contains(name));
+        local.names = namespaces;
+        local
     }
 
-    /// Name and place of a unit's crate: `game` and all before the mark, of `src/main.rs/@/game.1a2b-cgu.0`.
-    fn crate_of(&self, unit: &Unit<'a>) -> Option<(String, String)> {
+    /// The crates that a unit describes something of.
+    fn namespaces(&self, unit: Unit<'a>) -> Vec<String> {
+        let root = Place { offset: unit.root.offset(), unit: Rc::new(unit) };
+        let offsets = children(&root, |tag| tag == dw::DW_TAG_namespace);
+        let names = offsets.into_iter().filter_map(|offset| {
+            let entry = root.unit.entry(offset)?;
+            self.reader.name(&root.unit, &entry)
+        });
+        names.collect()
+    }
+
+    /// A unit's crate, where it was not built piece by piece, and the place of its source: `game` and the path before the
+    /// mark, of `src/main.rs/@/game.1a2b-cgu.0`.
+    fn crate_of(&self, unit: &Unit<'a>) -> Option<(Option<String>, String)> {
         if unit.language != Language::Rust {
             return None;
         }
@@ -103,14 +133,13 @@ impl<'a> Border<'a, '_> {
         let folder = String::from_utf8_lossy(folder.unwrap_or_default().slice()).into_owned();
         let (source, part) = name.split_once("/@/")?;
         let place = format!("{folder}/{source}").replace('\\', "/");
-        Some((part.split('.').next()?.to_owned(), place))
+        Some((part.split_once('.').map(|(name, _)| name.to_owned()), place))
     }
 
     /// Looks through the units of these crates.
-    fn scan_own(&mut self, crates: &BTreeMap<usize, String>) -> gimli::Result<()> {
-        let names: BTreeSet<&str> = crates.values().map(String::as_str).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        for index in crates.keys() {
+    fn scan_own(&mut self, crates: &Own) -> gimli::Result<()> {
+        let names: Vec<&str> = crates.names.iter().map(String::as_str).collect();
+        for index in &crates.units {
             if let Some(unit) = self.reader.unit(*index)? {
                 self.scan_unit(&names, unit)?;
             }
@@ -119,15 +148,14 @@ impl<'a> Border<'a, '_> {
     }
 
     /// The types that these crates define, as far as their units use them.
-    fn defined(&mut self, crates: &BTreeMap<usize, String>) -> Vec<Root> {
-        let names: BTreeSet<&str> = crates.values().map(String::as_str).collect();
+    fn defined(&mut self, crates: &Own) -> Vec<Root> {
         let mut roots = Vec::new();
-        for index in crates.keys() {
+        for index in &crates.units {
             let Some(scanned) = self.scanned.get(index).map(Rc::clone) else { continue };
             for (offset, path) in scanned.defined() {
                 let place = Place { unit: Rc::clone(&scanned.unit), offset };
                 let Some(entry) = place.entry().filter(|entry| !flag(entry, dw::DW_AT_declaration)) else { continue };
-                let is_ours = path.split("::").next().is_some_and(|first| names.contains(first));
+                let is_ours = path.split("::").next().is_some_and(|first| crates.names.contains(first));
                 // Closures and tables of methods are no types that anybody named.
                 let is_named = self.reader.name(&place.unit, &entry).is_some_and(|name| !name.contains('{'));
                 if is_ours && is_named && !path.contains('{') {
