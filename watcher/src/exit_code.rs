@@ -1,5 +1,7 @@
 //! Exit codes of `cargo pitstop`.
 
+use std::path::Path;
+
 /// Exit codes of `cargo pitstop`. `run` ends with the program's own code where there is one, or 128 and the number of
 /// the signal that ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,12 @@ pub(crate) struct Fatal {
 impl Fatal {
     pub(crate) fn workspace(message: impl Into<String>) -> Self {
         Self { code: ExitCode::Workspace, message: message.into() }
+    }
+
+    /// A file to inspect that is nothing to be inspected.
+    pub(crate) fn file(path: &Path, found: &str) -> Self {
+        let message = format!("{} is {found}; name a library or an executable", path.display());
+        Self { code: ExitCode::File, message }
     }
 
     pub(crate) fn session(message: impl Into<String>) -> Self {

@@ -32,9 +32,13 @@ pub fn whole(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
     if bytes.is_empty() {
         return Err(check.incomplete("an empty file"));
     }
-    let malformed = |error: object::Error| match object::FileKind::parse(bytes) {
-        Ok(_) if !bytes.starts_with(b"!<arch>") => check.incomplete(&format!("cut short or damaged ({error})")),
-        _ => check.incomplete(&describe_start(bytes)),
+    let malformed = |error: object::Error| {
+        let is_known = object::FileKind::parse(bytes).is_ok() && !bytes.starts_with(b"!<arch>");
+        if is_known || bytes.starts_with(&elf::ELFMAG) {
+            check.incomplete(&format!("cut short or damaged ({error})"))
+        } else {
+            check.incomplete(&describe_start(bytes))
+        }
     };
     match object::File::parse(bytes).map_err(malformed)? {
         object::File::Elf32(file) => check.inside(&file, bytes),

@@ -145,7 +145,7 @@ fn is_program<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, Elf>) -> 
     let has_flag = || {
         let table = file.elf_dynamic_table().ok()?;
         let flags = table.iter().find(|entry| entry.tag == DT_FLAGS_1)?;
-        Some(flags.val & u64::from(DF_1_PIE.0) != 0)
+        Some(flags.val & DF_1_PIE.0 != 0)
     };
     asks_for_loader || has_flag().unwrap_or(false)
 }

@@ -71,13 +71,6 @@ fn open(path: &Path) -> Result<(Inspected, Vec<u8>), Fatal> {
     Ok((inspected, bytes))
 }
 
-impl Fatal {
-    fn file(path: &Path, found: &str) -> Self {
-        let message = format!("{} is {found}; name a library or an executable", path.display());
-        Self { code: ExitCode::File, message }
-    }
-}
-
 /// The file's own name.
 fn name(path: &str) -> String {
     let name = PathBuf::from(path).file_name().map(|name| name.to_string_lossy().into_owned());

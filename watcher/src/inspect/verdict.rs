@@ -6,6 +6,7 @@ use pitstop_contract::{Reason, Rule};
 use pitstop_proof::layout::{self, Comparison, Difference, Layouts, compare, tree};
 use pitstop_proof::{Built, Image, complete, crosses, described, descriptor, prove};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::Path;
 
 const REBUILD: &str = "build both from the same state with the same compiler";
@@ -117,10 +118,11 @@ impl Verdict {
             None => image.layouts.clone(),
         };
         let (before, after) = (plain(expected, before), plain(found, after));
-        let refused: Vec<String> = self.reasons.iter().map(|reason| reason.subject.clone()).collect();
-        let is_in_both = |name: &str| after.roots.iter().any(|root| root.name == name);
-        let comparison =
-            compare(&before, &after, |root| is_in_both(&root.name) && !refused.iter().any(|name| *name == root.name));
+        // What was refused by its signature need not be refused again.
+        let refused: HashSet<&str> = self.reasons.iter().map(|reason| reason.subject.as_str()).collect();
+        let mut both: HashSet<&str> = after.roots.iter().map(|root| root.name.as_str()).collect();
+        both.retain(|name| !refused.contains(name));
+        let comparison = compare(&before, &after, |root| both.contains(root.name.as_str()));
         let unnamed = |_: &str, _: usize| None;
         self.reasons.extend(comparison.differences.iter().map(|difference| difference.reason(&unnamed)));
         self.compared = comparison.compared;

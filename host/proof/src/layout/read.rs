@@ -284,9 +284,11 @@ impl<'a, 'f> Border<'a, 'f> {
     fn type_from(&mut self, place: &Place<'a>) -> Type {
         let Some(entry) = place.entry() else { return Type::lost() };
         let number = |name| entry.attr_value(name).and_then(|value| value.udata_value());
+        // That of a thin pointer goes without saying.
+        let pointer = (entry.tag() == dw::DW_TAG_pointer_type).then(|| u64::from(place.unit.encoding().address_size));
         Type {
             name: self.name_of(place, &entry, NAME_DEPTH),
-            size: number(dw::DW_AT_byte_size),
+            size: number(dw::DW_AT_byte_size).or(pointer),
             align: number(dw::DW_AT_alignment),
             generics: self.generics(place),
             kind: self.kind(place, &entry),
