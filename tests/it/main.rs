@@ -5,6 +5,7 @@ mod attribute;
 mod doctor;
 mod edits;
 mod facts;
+mod inspect;
 mod layouts;
 mod library;
 mod options;

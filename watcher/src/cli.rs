@@ -2,6 +2,7 @@
 
 use crate::cargo::Selection;
 use crate::doctor;
+use crate::inspect::{self, Shown};
 use crate::output::Output;
 use crate::run::{self, Options};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -35,6 +36,29 @@ enum Cmd {
     Doctor {
         #[command(flatten)]
         build: Build,
+    },
+    /// Show what is known of a library or executable; of two, what differs and whether the second would be loaded
+    ///
+    /// The files are read, and never run. Ends with 0, with 1 if the second would be refused, and with 5 if a file cannot
+    /// be read.
+    Inspect {
+        /// A library or an executable; of two, what the program was built with or has loaded
+        image: PathBuf,
+        /// The image that is to be loaded
+        #[arg(value_name = "IMAGE")]
+        other: Option<PathBuf>,
+        /// Show all types: those of the standard library, tuples and closures too
+        #[arg(long)]
+        all_types: bool,
+        /// Show types whose name contains this
+        #[arg(long = "type", value_name = "NAME", conflicts_with = "all_types")]
+        types: Option<String>,
+        /// Show all facts of the build, with every dependency
+        #[arg(short, long)]
+        verbose: bool,
+        /// Print all of it, one JSON object per line: each file, and the verdict if there are two
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -111,6 +135,10 @@ pub(crate) fn main() -> ExitCode {
     let (build, arguments, starts_program) = match cli.command {
         Cmd::Run { build, arguments } => (build, arguments, true),
         Cmd::Watch { build } => (build, Vec::new(), false),
+        Cmd::Inspect { image, other, all_types, types, verbose, json } => {
+            let shown = Shown { all_types, types, facts: verbose };
+            return inspect::run(&image, other.as_deref(), &shown, Output::new(json));
+        }
         Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };
     let output = Output::new(build.json);

@@ -1,5 +1,7 @@
 //! Exit codes of `cargo pitstop`.
 
+use std::path::Path;
+
 /// Exit codes of `cargo pitstop`. `run` ends with the program's own code where there is one, or 128 and the number of
 /// the signal that ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +9,7 @@
 pub enum ExitCode {
     /// All went well.
     Success = 0,
-    /// `doctor` found something that prevents reloading.
+    /// `doctor` found something that prevents reloading, or `inspect` something that prevents loading.
     Unfit = 1,
     /// The arguments make no sense; clap's own code.
     Usage = 2,
@@ -15,6 +17,8 @@ pub enum ExitCode {
     Workspace = 3,
     /// The session directory cannot be written.
     Session = 4,
+    /// A file to inspect cannot be read, or is neither library nor executable.
+    File = 5,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }
@@ -35,6 +39,12 @@ pub(crate) struct Fatal {
 impl Fatal {
     pub(crate) fn workspace(message: impl Into<String>) -> Self {
         Self { code: ExitCode::Workspace, message: message.into() }
+    }
+
+    /// A file to inspect that is nothing to be inspected.
+    pub(crate) fn file(path: &Path, found: &str) -> Self {
+        let message = format!("{} is {found}; name a library or an executable", path.display());
+        Self { code: ExitCode::File, message }
     }
 
     pub(crate) fn session(message: impl Into<String>) -> Self {

@@ -5,6 +5,7 @@
 
 mod cli;
 mod doctor;
+mod inspect;
 mod run;
 
 mod build;

@@ -4,7 +4,7 @@
 //! segments are checked before the loader sees the file.
 
 use object::elf;
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, SectionHeader};
+use object::read::elf::{ElfFile, ElfFile64, FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, Object};
 use pitstop_contract::{Reason, Rule};
 use std::path::Path;
@@ -24,6 +24,27 @@ pub fn complete(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
         return Err(check.incomplete(&format!("{:?}", file.kind())));
     }
     Ok(())
+}
+
+/// Shows that nothing was cut off `bytes`, a library or a program for any machine.
+pub fn whole(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    let check = Check { subject: path.display().to_string() };
+    if bytes.is_empty() {
+        return Err(check.incomplete("an empty file"));
+    }
+    let malformed = |error: object::Error| {
+        let is_known = object::FileKind::parse(bytes).is_ok() && !bytes.starts_with(b"!<arch>");
+        if is_known || bytes.starts_with(&elf::ELFMAG) {
+            check.incomplete(&format!("cut short or damaged ({error})"))
+        } else {
+            check.incomplete(&describe_start(bytes))
+        }
+    };
+    match object::File::parse(bytes).map_err(malformed)? {
+        object::File::Elf32(file) => check.inside(&file, bytes),
+        object::File::Elf64(file) => check.inside(&file, bytes),
+        _ => Ok(()),
+    }
 }
 
 struct Check {
@@ -67,11 +88,22 @@ impl Check {
                 _ => "an ELF file of another kind",
             }));
         }
+        self.inside(&file, bytes)
+    }
+
+    /// Everything that the headers tell of lies inside the file.
+    fn inside<Elf: FileHeader<Endian = Endianness>>(
+        &self,
+        file: &ElfFile<'_, Elf>,
+        bytes: &[u8],
+    ) -> Result<(), Reason> {
+        let malformed = |error: object::Error| self.incomplete(&error.to_string());
+        let (header, endian) = (file.elf_header(), file.endian());
         let length = bytes.len() as u64;
         let mut loaded = false;
         for segment in header.program_headers(endian, bytes).map_err(malformed)? {
-            let offset = segment.p_offset(endian);
-            let size = segment.p_filesz(endian);
+            let offset: u64 = segment.p_offset(endian).into();
+            let size: u64 = segment.p_filesz(endian).into();
             if offset.checked_add(size).is_none_or(|end| end > length) {
                 let found = format!("a segment of {size} bytes at {offset} in a file of {length}: it was cut short");
                 return Err(self.incomplete(&found));

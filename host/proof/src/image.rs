@@ -21,22 +21,29 @@ pub fn exports(path: &Path, bytes: &[u8]) -> Result<Vec<String>, Reason> {
     Ok(names)
 }
 
-/// Reads the descriptor out of its section.
+/// Reads the descriptor of an image: one that could be loaded, since it exports its entry.
 pub fn descriptor(path: &Path, bytes: &[u8]) -> Result<Descriptor, Reason> {
-    let subject = path.display().to_string();
-    let refuse = |found: String| {
-        let advice = "build it with this version of `cargo pitstop`";
-        Reason::new(Rule::Descriptor, &subject, format!("a descriptor in section `{SECTION_ELF}`"), found, advice)
-    };
+    let descriptor = described(path, bytes)?;
+    if exports(path, bytes)?.iter().any(|name| name == ENTRY_SYMBOL) {
+        Ok(descriptor)
+    } else {
+        Err(no_descriptor(path, format!("one, but no exported `{ENTRY_SYMBOL}`")))
+    }
+}
+
+/// Reads the descriptor out of its section, in an image or in a program.
+pub fn described(path: &Path, bytes: &[u8]) -> Result<Descriptor, Reason> {
+    let refuse = |found: String| no_descriptor(path, found);
     let file = object::File::parse(bytes).map_err(|error| refuse(error.to_string()))?;
     let Some(section) = file.section_by_name(SECTION_ELF).or_else(|| file.section_by_name("__pitstop")) else {
         return Err(refuse("none".to_owned()));
     };
     let data = section.data().map_err(|error| refuse(error.to_string()))?;
-    let descriptor = Descriptor::parse(data).map_err(|error| refuse(error.to_string()))?;
-    if exports(path, bytes)?.iter().any(|name| name == ENTRY_SYMBOL) {
-        Ok(descriptor)
-    } else {
-        Err(refuse(format!("one, but no exported `{ENTRY_SYMBOL}`")))
-    }
+    Descriptor::parse(data).map_err(|error| refuse(error.to_string()))
+}
+
+fn no_descriptor(path: &Path, found: String) -> Reason {
+    let advice = "build it with this version of `cargo pitstop`";
+    let expected = format!("a descriptor in section `{SECTION_ELF}`");
+    Reason::new(Rule::Descriptor, path.display().to_string(), expected, found, advice)
 }

@@ -8,13 +8,15 @@ pub mod signature;
 pub mod slots;
 
 mod built;
+mod compiler;
 mod complete;
 mod debug_info;
 mod image;
 mod prove;
 
 pub use built::Built;
-pub use complete::complete;
+pub use compiler::compilers;
+pub use complete::{complete, whole};
 pub use debug_info::split::{Companion, Companions};
-pub use image::{descriptor, exports};
-pub use prove::{Image, Proof, agree_on, prove, prove_kept_by_type};
+pub use image::{described, descriptor, exports};
+pub use prove::{Image, Proof, agree_on, crosses, prove, prove_kept_by_type};

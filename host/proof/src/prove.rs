@@ -75,13 +75,7 @@ pub fn agree_on(slot: &str, caller: &Layouts, callee: &Layouts) -> bool {
 fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -> Result<Proof, Vec<Reason>> {
     let found = &image.layouts;
     let is_public = |name: &str| built.slots.get(name).is_some_and(|slot| slot.public);
-    let crosses = |root: &Root| match root.kind {
-        RootKind::Keyed => true,
-        // Of other crates that are linked into the image, it need not know every function.
-        RootKind::Slot if crate_of(&root.name) == crate_name => is_public(&root.name),
-        RootKind::Slot => is_public(&root.name) && found.slot(&root.name).is_some(),
-    };
-    let comparison = compare(expected, found, crosses);
+    let comparison = compare(expected, found, |root| crosses(crate_name, root, built, found));
     let parameter = |slot: &str, index: usize| built.slots.get(slot)?.parameters.get(index).cloned();
     let mut reasons: Vec<Reason> =
         comparison.differences.iter().map(|difference| difference.reason(&parameter)).collect();
@@ -113,6 +107,18 @@ fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -
         notes: comparison.notes.iter().map(|note| format!("{} {}", note.path, note.text)).collect(),
         kept: kept.map(|root| root.name.clone()).collect(),
     })
+}
+
+/// Whether the program and the image of a crate hand each other values by this root of the program's.
+#[must_use]
+pub fn crosses(crate_name: &str, root: &Root, built: &Built, found: &Layouts) -> bool {
+    let is_public = built.slots.get(&root.name).is_some_and(|slot| slot.public);
+    match root.kind {
+        RootKind::Keyed => true,
+        // Of other crates that are linked into the image, it need not know every function.
+        RootKind::Slot => is_public && (crate_of(&root.name) == crate_name || found.slot(&root.name).is_some()),
+        RootKind::Export | RootKind::Own => false,
+    }
 }
 
 /// The crates that these types are from: what their paths begin with.

@@ -111,8 +111,10 @@ pub mod allocator {
 
 /// The facts of one crate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Facts {
     /// The crate's name, as rustc knows it.
+    #[cfg_attr(feature = "serde", serde(rename = "crate"))]
     pub crate_name: String,
     /// Values by name, see [`fact`].
     pub values: BTreeMap<String, String>,
@@ -155,6 +157,7 @@ impl Facts {
 
 /// A type that occurs in a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TypeFact {
     /// The type as the source writes it.
     pub name: String,
@@ -166,6 +169,7 @@ pub struct TypeFact {
 
 /// What is known of one reloadable function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SlotFact {
     /// Crate, modules and function: `logic::rules::update`, `logic::<Tool as App>::update`.
     pub name: String,
@@ -242,6 +246,7 @@ impl SlotFact {
 
 /// All records of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Descriptor {
     /// One per crate that is linked in.
     pub crates: Vec<Facts>,

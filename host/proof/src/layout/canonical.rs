@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// The canonical form of what was read.
 pub(super) fn canonical(mut layouts: Layouts) -> Layouts {
     for root in &mut layouts.roots {
-        if root.kind == RootKind::Keyed
+        if matches!(root.kind, RootKind::Keyed | RootKind::Own)
             && let Some(ty) = usize::try_from(root.ty.0).ok().and_then(|index| layouts.types.get(index))
         {
             root.name.clone_from(&ty.name);

@@ -19,8 +19,8 @@ mod tests;
 
 pub use compare::{Comparison, Difference, Extent, Note, Resized, compare};
 pub use model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant, Vtable};
-pub use name::normalised;
-pub use read::{read, read_with};
+pub use name::{is_standard, normalised, shown};
+pub use read::{own, read, read_with};
 pub use report::{ParameterName, tree};
 pub use vtables::moved_methods;
 pub use warnings::{Borrowed, borrowed};

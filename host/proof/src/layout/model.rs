@@ -43,11 +43,12 @@ pub struct TypeId(pub u32);
 /// Where types cross the border.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// The slot's name, as in the descriptor: `logic::update`; the type's for a [`RootKind::Keyed`].
+    /// The slot's name, as in the descriptor: `logic::update`; the symbol of a [`RootKind::Export`]; the type's name for a
+    /// [`RootKind::Keyed`] and a [`RootKind::Own`].
     pub name: String,
     /// In which way.
     pub kind: RootKind,
-    /// A [`Kind::Function`] for a slot, and the type itself otherwise.
+    /// A [`Kind::Function`] for a function, and the type itself otherwise.
     pub ty: TypeId,
 }
 
@@ -60,6 +61,10 @@ pub enum RootKind {
     /// The crate takes the type's `TypeId`, and a reachable type keeps values by `TypeId` (`dyn Any`, a type map, Bevy's
     /// components): a value of it may lie there.
     Keyed,
+    /// By the signature of an exported function, in a file that Pitstop did not build.
+    Export,
+    /// A type that the file's own crate defines, where it exports no function.
+    Own,
 }
 
 /// A type's layout.

@@ -61,12 +61,14 @@ pub(super) fn short(name: &str) -> &str {
 
 /// Whether it is a type of the standard library, or of the collections that are built like its own: what it holds is
 /// told by its arguments, not by its insides.
-pub(super) fn is_standard(name: &str) -> bool {
+#[must_use]
+pub fn is_standard(name: &str) -> bool {
     matches!(name.split("::").next(), Some("core" | "alloc" | "std" | "hashbrown" | "indexmap")) && name.contains("::")
 }
 
 /// A type's name for a person: without the paths of the standard library and the arguments that are its defaults.
-pub(super) fn shown(name: &str) -> String {
+#[must_use]
+pub fn shown(name: &str) -> String {
     let mut result = String::with_capacity(name.len());
     let mut rest = name;
     while !rest.is_empty() {

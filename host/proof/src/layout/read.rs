@@ -1,5 +1,7 @@
 //! Reads the types that cross the border from a file's debug info.
 
+mod own;
+
 use super::canonical::canonical;
 use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
 use super::name::normalised;
@@ -14,6 +16,8 @@ use object::{Object, ObjectSection, SectionFlags, SectionKind};
 use pitstop_contract::descriptor::{Descriptor, SECTION_ELF, crate_of, fact};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
+
+pub use own::own;
 
 /// How many types are read. The largest real programs have some ten thousand at their border.
 const TYPES: usize = 500_000;

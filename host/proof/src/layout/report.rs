@@ -25,12 +25,13 @@ impl Difference {
         let root = &self.root;
         match (self.root_kind, self.parameter) {
             (RootKind::Keyed, _) => format!("{root}, kept by type"),
-            (RootKind::Slot, Some(index)) => match parameter(root, index) {
+            (RootKind::Own, _) => root.clone(),
+            (RootKind::Slot | RootKind::Export, Some(index)) => match parameter(root, index) {
                 Some(name) => format!("{root}({name})"),
                 None => format!("{root}{}", Step::Argument(index)),
             },
-            (RootKind::Slot, None) if self.path == *root => root.clone(),
-            (RootKind::Slot, None) => format!("{root}{}", Step::Result),
+            (RootKind::Slot | RootKind::Export, None) if self.path == *root => root.clone(),
+            (RootKind::Slot | RootKind::Export, None) => format!("{root}{}", Step::Result),
         }
     }
 
@@ -81,6 +82,7 @@ pub fn tree(comparison: &Comparison, parameter: &ParameterName<'_>) -> String {
         // Writing to a string does not fail.
         let _ = match first.within.as_str() {
             "" => writeln!(text, "{origin}"),
+            _ if first.root_kind == RootKind::Own && first.ty == first.root => writeln!(text, "{}", first.ty),
             within => writeln!(text, "{}, reached from {origin} as {within}", first.ty),
         };
         for difference in group {

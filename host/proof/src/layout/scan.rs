@@ -38,6 +38,7 @@ pub(super) struct Scanned<'a> {
 
 struct Scope<'a> {
     parent: Option<u32>,
+    is_type: bool,
     name: Bytes<'a>,
 }
 
@@ -69,9 +70,8 @@ impl<'a> Scanned<'a> {
                 | dw::DW_TAG_enumeration_type
                 | dw::DW_TAG_subprogram => {
                     let name = scanned.name(reader, &mut entries, abbreviation.attributes())?;
-                    if !matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_subprogram)
-                        && let Some(parent) = parent
-                    {
+                    let is_type = !matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_subprogram);
+                    if is_type && let Some(parent) = parent {
                         scanned.types.push((offset, parent));
                     }
                     if tag == dw::DW_TAG_subprogram
@@ -82,7 +82,7 @@ impl<'a> Scanned<'a> {
                     }
                     if depth < DEPTH {
                         around.push((depth, u32::try_from(scanned.scopes.len()).unwrap_or(u32::MAX)));
-                        scanned.scopes.push(Scope { parent, name });
+                        scanned.scopes.push(Scope { parent, is_type, name });
                     }
                 }
                 dw::DW_TAG_variable => {
@@ -148,6 +148,13 @@ impl<'a> Scanned<'a> {
     pub(super) fn scope_of(&self, ty: UnitOffset) -> String {
         let found = self.types.binary_search_by_key(&ty, |(offset, _)| *offset);
         found.ok().and_then(|at| self.types.get(at)).map_or_else(String::new, |(_, scope)| self.path(Some(*scope)))
+    }
+
+    /// The types of this unit with the path that each is in, without those that are parts of others: an enum's variants.
+    pub(super) fn defined(&self) -> impl Iterator<Item = (UnitOffset, String)> {
+        let scope = |index: u32| self.scopes.get(usize::try_from(index).ok()?);
+        let whole = self.types.iter().filter(move |(_, parent)| scope(*parent).is_some_and(|scope| !scope.is_type));
+        whole.map(|(offset, parent)| (*offset, self.path(Some(*parent))))
     }
 
     fn path(&self, scope: Option<u32>) -> String {

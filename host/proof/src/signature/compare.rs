@@ -2,6 +2,7 @@
 
 use super::parse::{Signature, Tree, shown_signature};
 use super::{Found, Language, Shape, Ty};
+use std::fmt;
 
 /// Compares with a function pointer type as [`std::any::type_name`] prints it, for example `fn(&mut logic::World, f32)`
 /// or `unsafe extern "C" fn(*const u8, usize) -> i32`. When they differ: both as signatures to show, the wanted first.
@@ -215,6 +216,13 @@ fn fits_scalar(wanted: &Shape, found: &Shape) -> bool {
 fn squashed(name: &str) -> String {
     let name = name.strip_suffix("_t").unwrap_or(name);
     name.chars().filter(|letter| *letter != '_').flat_map(char::to_lowercase).collect()
+}
+
+impl fmt::Display for Found {
+    /// As a function pointer type. Debug info does not tell the ABI of a Rust function.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(self, &Signature::default()))
+    }
 }
 
 /// What was found as a signature to show. What debug info does not tell is as it was asked for.

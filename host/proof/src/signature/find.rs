@@ -4,7 +4,8 @@ use super::{DEPTH, Found, Shape, Ty};
 use crate::debug_info::data::Data;
 use crate::debug_info::units::{Bytes, Entry, Place, Reader, Sections, TypeOf, Unit, children, flag, skip};
 use gimli::constants as dw;
-use object::{Architecture, BinaryFormat, ExportTarget, NameOrOrdinal, Object};
+use object::{Architecture, BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSymbol, SymbolKind};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// How many entries a definition may be spread over: out-of-line copy, definition, declaration.
@@ -20,6 +21,41 @@ pub fn find(file: &[u8], symbol: &str) -> Result<Option<Found>, String> {
     let Some(sections) = Sections::of(&data) else { return Ok(None) };
     let damaged = |error: gimli::Error| format!("the library's debug info cannot be read: {error}");
     Reader::of(sections).map_err(damaged)?.search(symbol, address).map_err(damaged)
+}
+
+/// All functions that a file exports by a name of their own, each with its signature as far as debug info tells it.
+/// Mangled names are left out, since they change from build to build.
+pub fn all(file: &[u8]) -> Result<BTreeMap<String, Option<Found>>, String> {
+    let file = object::File::parse(file).map_err(|error| format!("the file is no readable library: {error}"))?;
+    let symbols = exported_functions(&file)?;
+    let mut all: BTreeMap<String, Option<Found>> = symbols.iter().map(|symbol| (symbol.clone(), None)).collect();
+    let data = Data::of(&file)?;
+    let Some(sections) = Sections::of(&data) else { return Ok(all) };
+    let Ok(mut reader) = Reader::of(sections) else { return Ok(all) };
+    for (symbol, definition) in reader.definitions(&symbols).0 {
+        all.insert(symbol, reader.signature(&definition));
+    }
+    Ok(all)
+}
+
+/// The names of all functions that a file exports, without mangled ones.
+pub(crate) fn exported_functions(file: &object::File<'_>) -> Result<BTreeSet<String>, String> {
+    let mut names: BTreeSet<String> = if file.format() == BinaryFormat::Elf {
+        let symbols = file.dynamic_symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
+        let symbols = symbols.filter(|symbol| symbol.is_definition() && symbol.is_global());
+        symbols.filter_map(|symbol| symbol.name().ok().map(str::to_owned)).collect()
+    } else {
+        let exports = file.exports().map_err(|error| format!("the file's exports cannot be read: {error}"))?;
+        let prefix = if file.format() == BinaryFormat::MachO { "_" } else { "" };
+        let name = |name: &[u8]| Some(std::str::from_utf8(name).ok()?.strip_prefix(prefix)?.to_owned());
+        let names = exports.filter_map(Result::ok).filter_map(|export| match export.name() {
+            NameOrOrdinal::Name(text) => name(text),
+            NameOrOrdinal::Ordinal(_) => None,
+        });
+        names.collect()
+    };
+    names.retain(|name| !name.starts_with("_ZN") && !name.starts_with("_R"));
+    Ok(names)
 }
 
 /// Where an exported function begins. With it, units that hold other code need not be searched.
@@ -42,15 +78,21 @@ fn exported(file: &object::File<'_>, symbol: &str) -> Result<Option<u64>, String
 }
 
 /// A function, put together from the entries that describe it.
-struct Definition<'a> {
+pub(crate) struct Definition<'a> {
     name: Option<Bytes<'a>>,
     linkage_name: Option<Bytes<'a>>,
     external: bool,
     prototyped: bool,
     no_return: bool,
-    result: TypeOf<'a>,
+    pub(crate) result: TypeOf<'a>,
     /// From the one found to the one it refers to last.
     places: Vec<Place<'a>>,
+}
+
+impl<'a> Definition<'a> {
+    fn symbol(&self) -> Option<Bytes<'a>> {
+        self.linkage_name.or(self.name)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -67,9 +109,49 @@ impl<'a> Reader<'a> {
         damage.map_or(Ok(None), Err)
     }
 
+    /// All functions of these names, in one pass, and what could not be read.
+    pub(crate) fn definitions(
+        &mut self,
+        symbols: &BTreeSet<String>,
+    ) -> (BTreeMap<String, Definition<'a>>, Option<gimli::Error>) {
+        let mut found = BTreeMap::new();
+        let mut damage = None;
+        for index in 0..self.units() {
+            let searched = self.each_function(index, None, |reader, place| {
+                let definition = reader.definition(place)?;
+                let symbol = std::str::from_utf8(definition.symbol()?.slice()).ok()?;
+                if symbols.contains(symbol) && !found.contains_key(symbol) {
+                    found.insert(symbol.to_owned(), definition);
+                }
+                // On to the next, unless all are there.
+                (found.len() == symbols.len()).then_some(())
+            });
+            match searched {
+                Ok(None) => {}
+                Ok(Some(())) => break,
+                Err(error) => damage = Some(error),
+            }
+        }
+        (found, damage)
+    }
+
     fn search_unit(&mut self, index: usize, symbol: &str, address: u64) -> gimli::Result<Option<Definition<'a>>> {
+        self.each_function(index, Some(address), |reader, place| {
+            let definition = reader.definition(place)?;
+            let is_sought = definition.symbol().is_some_and(|name| name.slice() == symbol.as_bytes());
+            is_sought.then_some(definition)
+        })
+    }
+
+    /// Shows `take` the functions of a unit that may hold the address, until it has what it wants.
+    fn each_function<T>(
+        &mut self,
+        index: usize,
+        address: Option<u64>,
+        mut take: impl FnMut(&mut Self, Place<'a>) -> Option<T>,
+    ) -> gimli::Result<Option<T>> {
         let Some(unit) = self.unit(index)? else { return Ok(None) };
-        if !unit.holds_code() || !self.may_hold(&unit, address) {
+        if !unit.holds_code() || address.is_some_and(|address| !self.may_hold(&unit, address)) {
             return Ok(None);
         }
         let unit = Rc::new(unit);
@@ -88,17 +170,17 @@ impl<'a> Reader<'a> {
                 _ => depth,
             };
             if abbreviation.tag() == dw::DW_TAG_subprogram {
-                let definition = self.definition(Place { unit: Rc::clone(&unit), offset }, symbol);
-                if definition.is_some() {
-                    return Ok(definition);
+                let taken = take(self, Place { unit: Rc::clone(&unit), offset });
+                if taken.is_some() {
+                    return Ok(taken);
                 }
             }
         }
         Ok(None)
     }
 
-    /// The function described at a place, if it is the one sought and that place is no mere declaration.
-    fn definition(&mut self, place: Place<'a>, symbol: &str) -> Option<Definition<'a>> {
+    /// The function described at a place, if others can link to it and that place is no mere declaration.
+    fn definition(&mut self, place: Place<'a>) -> Option<Definition<'a>> {
         let mut definition = Definition {
             name: None,
             linkage_name: None,
@@ -120,9 +202,8 @@ impl<'a> Reader<'a> {
             next = origin.and_then(|value| self.follow(&place.unit, value));
             definition.places.push(place);
         }
-        let name = definition.linkage_name.or(definition.name)?;
         // A function that others cannot link to may bear the same name, but is not the exported one.
-        (definition.external && name.slice() == symbol.as_bytes()).then_some(definition)
+        definition.external.then_some(definition)
     }
 
     /// Adds what one entry says, where those before it are silent.
@@ -142,11 +223,7 @@ impl<'a> Reader<'a> {
     /// `None`: the debug info lists the function, but is of the kind that leaves types out.
     fn signature(&mut self, definition: &Definition<'a>) -> Option<Found> {
         let language = definition.places.last()?.unit.language;
-        let (parameters, open) = self.parameters(definition);
-        let untyped = parameters.is_empty() && matches!(definition.result, TypeOf::Nothing) && !definition.prototyped;
-        if untyped && !self.has_types(definition) {
-            return None;
-        }
+        let (parameters, open) = self.parameters(definition)?;
         let result = match &definition.result {
             TypeOf::Nothing if definition.no_return => Some(Ty::new("!", Shape::Never)),
             TypeOf::Nothing => None,
@@ -162,8 +239,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The parameters, from whichever entry of the definition lists the most of them: an optimised copy may lack some.
-    /// And whether more may follow.
-    fn parameters(&mut self, definition: &Definition<'a>) -> (Vec<TypeOf<'a>>, bool) {
+    /// And whether more may follow. `None` as for [`Reader::signature`].
+    pub(crate) fn parameters(&mut self, definition: &Definition<'a>) -> Option<(Vec<TypeOf<'a>>, bool)> {
         let mut best = (Vec::new(), false);
         for place in &definition.places {
             let listed = self.parameters_at(place);
@@ -171,7 +248,8 @@ impl<'a> Reader<'a> {
                 best = listed;
             }
         }
-        best
+        let untyped = best.0.is_empty() && matches!(definition.result, TypeOf::Nothing) && !definition.prototyped;
+        (!untyped || self.has_types(definition)).then_some(best)
     }
 
     fn parameters_at(&mut self, place: &Place<'a>) -> (Vec<TypeOf<'a>>, bool) {

@@ -13,7 +13,8 @@ mod parse;
 mod tests;
 
 pub use compare::compare;
-pub use find::find;
+pub(crate) use find::exported_functions;
+pub use find::{all, find};
 
 /// How deep a type may nest. Deeper ones count as unreadable.
 const DEPTH: usize = 48;

@@ -538,6 +538,34 @@ fn small() -> [Vec<u8>; 3] {
 }
 
 #[test]
+fn all_functions_are_listed_with_their_signatures() {
+    let functions = all(rust()).unwrap();
+    let shown = |symbol: &str| functions[symbol].as_ref().map(ToString::to_string);
+    assert_eq!(shown("tick").as_deref(), Some("fn(u64) -> u64"));
+    assert_eq!(shown("deep").as_deref(), Some("fn(&mut World, u64)"));
+    assert_eq!(shown("renamed").as_deref(), Some("fn(u16) -> u16"));
+    assert!(!functions.contains_key("STATIC") && !functions.contains_key("original"));
+    let functions = all(c()).unwrap();
+    assert_eq!(
+        functions["sum"].as_ref().map(ToString::to_string).as_deref(),
+        Some("extern \"C\" fn(const int *, u64) -> i32")
+    );
+    assert!(!functions.contains_key("hidden"));
+    assert!(all(&c_with(&["-g0"])).unwrap().values().all(Option::is_none));
+}
+
+#[test]
+fn the_types_of_exported_functions_are_a_graph() {
+    let layouts = crate::layout::own(rust());
+    assert_eq!(layouts.gaps, [""; 0]);
+    let deep = layouts.roots.iter().find(|root| root.name == "deep").unwrap();
+    assert_eq!(deep.kind, crate::layout::RootKind::Export);
+    let world = layouts.types.iter().find(|ty| ty.name == "sample::logic::World").unwrap();
+    assert_eq!(world.size, Some(8));
+    assert_eq!(crate::compilers(rust()).len(), 1);
+}
+
+#[test]
 fn a_truncated_library_does_no_harm() {
     for library in small() {
         for point in 0..200 {
