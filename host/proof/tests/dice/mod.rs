@@ -25,7 +25,12 @@ impl Dice {
     }
 
     /// One of them; there must be some.
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn one<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
+    }
+
+    /// A copy of one of them; there must be some.
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        *self.one(from)
     }
 }

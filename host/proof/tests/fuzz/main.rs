@@ -114,9 +114,11 @@ fn fuzz(corpus: &Corpus, from: u64, until: Until, at: &AtomicU64) -> Tally {
             break;
         }
         at.store(input, Ordering::Relaxed);
-        let begun = Instant::now();
-        one(corpus, input, &mut tally);
-        let taken = begun.elapsed();
+        let mut taken = timed(|| one(corpus, input, &mut tally));
+        if taken > LONGEST / 10 {
+            // Other programs take their time too, but not twice at the same input.
+            taken = taken.min(timed(|| one(corpus, input, &mut tally)));
+        }
         tally.longest = tally.longest.max((taken, input));
         assert!(taken < LONGEST, "input {input} took {taken:?}");
         if input % LOOK == 0 {
@@ -131,6 +133,12 @@ fn fuzz(corpus: &Corpus, from: u64, until: Until, at: &AtomicU64) -> Tally {
     tally
 }
 
+fn timed(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
 /// The most memory that this process has had, in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("the state of this process");
@@ -143,7 +151,7 @@ fn one(corpus: &Corpus, input: u64, tally: &mut Tally) {
     match dice.below(10) {
         0..6 => {
             tally.inputs[0] += 1;
-            let sample = dice.pick(&corpus.files);
+            let sample = dice.one(&corpus.files);
             let bytes = damage(&sample.bytes, &sample.targets, dice);
             tally.whole += u64::from(file(&bytes));
         }
@@ -154,7 +162,7 @@ fn one(corpus: &Corpus, input: u64, tally: &mut Tally) {
         }
         _ => {
             tally.inputs[2] += 1;
-            let sample = dice.pick(&corpus.graphs);
+            let sample = dice.one(&corpus.graphs);
             let damaged = if dice.chance(50) {
                 let whole = [(0..sample.json.len())];
                 serde_json::from_slice(&damage(&sample.json, &whole, dice)).ok()
@@ -206,11 +214,11 @@ fn rewired(layouts: &Layouts, dice: &mut Dice) -> Layouts {
             0 => u32::MAX,
             _ => u32::try_from(dice.below(count + 1)).unwrap_or(0),
         });
-        let big = *dice.pick(&[0, 1, 7, 8, u64::from(u32::MAX), u64::MAX / 2, u64::MAX]);
+        let big = dice.pick(&[0, 1, 7, 8, u64::from(u32::MAX), u64::MAX / 2, u64::MAX]);
         let ty = dice.below(count);
         let ty = &mut layouts.types[ty];
         match dice.below(6) {
-            0 => ty.name.clone_from(dice.pick(&names)),
+            0 => ty.name.clone_from(dice.one(&names)),
             1 => ty.size = dice.chance(80).then_some(big),
             2 => ty.align = dice.chance(80).then_some(big),
             3 => ty.generics.iter_mut().for_each(|generic| generic.ty = to),
