@@ -50,13 +50,16 @@ pub(crate) fn generate(seed: u64) -> Crate {
         made.traits.push(Trait { name: name.to_owned(), methods: methods.to_vec() });
     }
     let private = TYPES - 4;
+    // The last of those that cross do so in one way only: from an async function, to a closure, and to a method.
+    let [awaited, called, hooked] = [private - 1, private - 2, private - 3];
+    let common = private - 3;
     for id in 0..TYPES {
         let def = define(&made, id, id >= private, dice);
         made.defs.push(def);
     }
     // Methods over types of the crate.
     for found in 0..made.traits.len() {
-        let target = use_of(&made, dice.below(private), dice, true);
+        let target = use_of(&made, if found == 0 { hooked } else { dice.below(common) }, dice, true);
         made.traits[found].methods[1].1 = Ty::new(Head::Pointer("&mut "), vec![target]);
     }
     let mut fields: Vec<(String, Ty)> = Vec::new();
@@ -65,10 +68,10 @@ pub(crate) fn generate(seed: u64) -> Crate {
             0 => Ty::new(Head::Object(0), vec![]).boxed(),
             1 => Ty::std(
                 "Vec",
-                vec![Ty::new(Head::Closure, vec![use_of(&made, 3, dice, true), Ty::plain("u32")]).boxed()],
+                vec![Ty::new(Head::Closure, vec![use_of(&made, called, dice, true), Ty::plain("u32")]).boxed()],
             ),
             2 => Ty::new(Head::Slice, vec![use_of(&made, 5, dice, true)]).boxed(),
-            _ => crossing(&made, private, dice, 2),
+            _ => crossing(&made, common, dice, 2),
         };
         fields.push(((*name).to_owned(), ty));
     }
@@ -78,7 +81,7 @@ pub(crate) fn generate(seed: u64) -> Crate {
     }
     made.keyed = (made.defs[secret].parameters == 0 && !made.defs[secret].sized).then_some(secret);
     made.defs.push(plain_def("World", Body::Struct(Fields::of(true, fields))));
-    functions(&mut made, private, dice);
+    functions(&mut made, common, awaited, dice);
     made
 }
 
@@ -96,11 +99,12 @@ fn plain_def(name: &str, body: Body) -> Def {
     }
 }
 
-fn functions(made: &mut Crate, private: usize, dice: &mut Dice) {
+fn functions(made: &mut Crate, common: usize, awaited: usize, dice: &mut Dice) {
     let world = Ty::new(Head::Pointer("&mut "), vec![Ty::new(Head::Def(made.defs.len() - 1, None), vec![])]);
     for index in 0..9 {
-        let target = use_of(made, (index * 3 + dice.below(3)).min(private - 1), dice, true);
-        let other = use_of(made, dice.below(private), dice, true);
+        let target = if index == 7 { awaited } else { (index * 3 + dice.below(3)).min(common - 1) };
+        let target = use_of(made, target, dice, true);
+        let other = use_of(made, dice.below(common), dice, true);
         let (ty, result) = match index {
             0 => (Ty::new(Head::Pointer("&"), vec![target]), None),
             1 => (Ty::new(Head::Pointer("&mut "), vec![target]), Some(Ty::std("Option", vec![other]))),
@@ -130,7 +134,7 @@ fn functions(made: &mut Crate, private: usize, dice: &mut Dice) {
     }
     made.functions.push(update);
     for index in 0..2 {
-        let target = use_of(made, private + 2 + index, dice, true);
+        let target = use_of(made, awaited + 3 + index, dice, true);
         let parameters = vec![("hidden".to_owned(), Ty::new(Head::Pointer("&mut "), vec![target]))];
         made.functions.push(function(&format!("only_here_{index}"), false, parameters, None, false));
     }

@@ -22,7 +22,7 @@ use pitstop_proof::{Proof, prove};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
-use truth::Truth;
+use truth::{Change, Truth};
 
 /// Edits of each kind in an ordinary test run.
 const EDITS: usize = 30;
@@ -32,8 +32,9 @@ const PER_CRATE: usize = 12;
 /// What came of all edits so far.
 #[derive(Default)]
 struct Tally {
-    /// By the edit's name: how often it was harmless, and how often it changed the layout.
-    edits: BTreeMap<&'static str, [usize; 2]>,
+    /// By the edit's name: how often it was harmless, changed the layout, and changed what only methods of trait objects
+    /// take.
+    edits: BTreeMap<&'static str, [usize; 3]>,
     /// Harmless, and changing the layout.
     counts: [usize; 2],
     /// Edits after which the compiler refuses the crate, or which could not be made.
@@ -73,10 +74,10 @@ fn harmless_edits_are_accepted_and_changes_of_layout_are_refused() {
         total(|half| half.wrong.len()),
     );
     for (name, _) in QUIET.iter().chain(&LOUD) {
-        let [quiet, loud] = [0, 1].map(|kind| {
+        let [quiet, loud, behind] = [0, 1, 2].map(|kind| {
             halves.iter().filter_map(|half| half.edits.get(name)).map(|counts| counts[kind]).sum::<usize>()
         });
-        let _ = writeln!(text, "    {name}: {quiet} harmless, {loud} changing");
+        let _ = writeln!(text, "    {name}: {quiet} harmless, {loud} changing, {behind} behind trait objects");
     }
     println!("{text}");
     let wrong: Vec<&String> = halves.iter().flat_map(|half| &half.wrong).collect();
@@ -111,16 +112,22 @@ fn try_edits(compiler: &Compiler, first_seed: u64, wanted: usize) -> Tally {
                 continue;
             };
             let change = truth.change(&after_truth);
-            let kind = usize::from(change.is_some());
-            if tally.counts[kind] >= wanted {
+            let kind = match change {
+                Change::None => 0,
+                Change::Layout(_) => 1,
+                Change::Behind(_) => 2,
+            };
+            if tally.counts.get(kind).is_some_and(|count| *count >= wanted) {
                 continue;
             }
-            tally.counts[kind] += 1;
+            if let Some(count) = tally.counts.get_mut(kind) {
+                *count += 1;
+            }
             tally.edits.entry(name).or_default()[kind] += 1;
             let after = compiler.image(&edited.source(""));
             let verdict = prove(CRATE, &after.bytes, &after.image, &built, &before.image.layouts);
             tally.compared += verdict.as_ref().map_or(0, |proof| proof.compared);
-            if let Some(wrong) = judge(change.as_deref(), &verdict) {
+            if let Some(wrong) = judge(&change, &verdict) {
                 tally.wrong.push(report(&format!("{wrong}, seed {seed}, edit {number} ({name})"), &made, &edited));
             }
         }
@@ -129,14 +136,14 @@ fn try_edits(compiler: &Compiler, first_seed: u64, wanted: usize) -> Tally {
 }
 
 /// What is wrong with a verdict, if anything.
-fn judge(change: Option<&str>, verdict: &Result<Proof, Vec<Reason>>) -> Option<String> {
+fn judge(change: &Change, verdict: &Result<Proof, Vec<Reason>>) -> Option<String> {
     match (change, verdict) {
-        (None, Err(reasons)) => Some(format!("FALSE REFUSAL for {}", reasons.first()?)),
-        (Some(change), Err(reasons)) if reasons.iter().any(|reason| !is_of_types(reason.rule)) => {
+        (Change::None, Err(reasons)) => Some(format!("FALSE REFUSAL for {}", reasons.first()?)),
+        (Change::Layout(change), Err(reasons)) if reasons.iter().any(|reason| !is_of_types(reason.rule)) => {
             Some(format!("refused for another reason than {change}: {}", reasons.first()?))
         }
-        (Some(change), Ok(proof)) => Some(format!("MISS of {change}; notes {:?}", proof.notes)),
-        (_, Ok(proof)) if !proof.gaps.is_empty() => Some(format!("UNPROVEN: {}", proof.gaps.join("; "))),
+        (Change::Layout(change), Ok(proof)) => Some(format!("MISS of {change}; notes {:?}", proof.notes)),
+        (Change::None, Ok(proof)) if !proof.gaps.is_empty() => Some(format!("UNPROVEN: {}", proof.gaps.join("; "))),
         _ => None,
     }
 }

@@ -14,6 +14,16 @@ pub(crate) struct Truth {
     layouts: HashMap<Ty, Layout>,
 }
 
+/// What an edit means.
+pub(crate) enum Change {
+    /// All that crosses has the same layout.
+    None,
+    /// This has another.
+    Layout(String),
+    /// What crosses has the same layout, but this has not, which the methods of a trait object take.
+    Behind(String),
+}
+
 /// What the compiler says of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Layout {
@@ -68,9 +78,16 @@ impl Truth {
         Some(Self { made: made.clone(), layouts })
     }
 
-    /// The first thing that has another layout; `None`: all that crosses is the same.
-    pub(crate) fn change(&self, after: &Self) -> Option<String> {
-        let mut walk = Walk { before: self, after, seen: HashSet::new() };
+    /// How the two differ.
+    pub(crate) fn change(&self, after: &Self) -> Change {
+        if let Some(what) = self.changed(after, false) {
+            return Change::Layout(what);
+        }
+        self.changed(after, true).map_or(Change::None, Change::Behind)
+    }
+
+    fn changed(&self, after: &Self, objects: bool) -> Option<String> {
+        let mut walk = Walk { before: self, after, objects, seen: HashSet::new() };
         for function in self.made.functions.iter().filter(|function| function.public) {
             let name = &function.name;
             let other = after.made.functions.iter().find(|other| other.public && other.name == *name);
@@ -111,6 +128,8 @@ fn signature(function: &crate::model::Function) -> Vec<Ty> {
 }
 
 struct Walk<'t> {
+    /// Whether to look at what is reached by calling a trait object's methods only.
+    objects: bool,
     before: &'t Truth,
     after: &'t Truth,
     seen: HashSet<(Ty, Ty)>,
@@ -125,6 +144,9 @@ impl Walk<'_> {
         let differ = |what: &str| Some(format!("{} and {}: {what}", texts.0, texts.1));
         if before.head != after.head || before.args.len() != after.args.len() {
             return differ("another type");
+        }
+        if before.head == Head::Closure && !self.objects {
+            return if before.args == after.args { None } else { differ("another type") };
         }
         for (arg, other) in before.args.iter().zip(&after.args) {
             if let Some(change) = self.pair(arg, other) {
@@ -148,6 +170,12 @@ impl Walk<'_> {
             Head::Object(id) => {
                 let (methods, others) = (&self.before.made.traits[id].methods, &self.after.made.traits[id].methods);
                 let names = |methods: &[(String, Ty)]| methods.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+                if methods.len() != others.len() {
+                    return differ("another number of methods");
+                }
+                if !self.objects {
+                    return None;
+                }
                 if names(methods) != names(others) {
                     return differ("other methods");
                 }
