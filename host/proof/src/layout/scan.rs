@@ -8,6 +8,9 @@ use std::rc::Rc;
 /// How deep entries may nest.
 const DEPTH: isize = 512;
 
+/// How the names of the functions begin that take the `TypeId` of their argument.
+const ASKING: [&[u8]; 5] = [b"of<", b"is<", b"downcast_ref<", b"downcast_mut<", b"type_id<"];
+
 /// A variable's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Location {
@@ -32,7 +35,7 @@ pub(super) struct Scanned<'a> {
     /// The scope of each type, by where the type begins; in order.
     types: Vec<(UnitOffset, u32)>,
     pub(super) variables: Vec<Variable<'a>>,
-    /// Instances of `TypeId::of`: the function's entry, whose argument is a type.
+    /// Instances of `TypeId::of` and the like: the function's entry, whose argument is a type; or the type of a vtable.
     pub(super) keyed: Vec<UnitOffset>,
 }
 
@@ -74,10 +77,17 @@ impl<'a> Scanned<'a> {
                     {
                         scanned.types.push((offset, parent));
                     }
-                    if tag == dw::DW_TAG_subprogram
-                        && name.slice().starts_with(b"of<")
-                        && scanned.path(parent).starts_with("core::any::")
-                    {
+                    let is_keyed = match tag {
+                        // Where `TypeId::of` is part of others, these are what is left of it.
+                        dw::DW_TAG_subprogram => {
+                            ASKING.iter().any(|start| name.slice().starts_with(start))
+                                && scanned.path(parent).starts_with("core::any::")
+                        }
+                        // A value was made a `dyn Any`, whatever the optimiser left of the code that did.
+                        dw::DW_TAG_structure_type => name.slice().ends_with(b" as core::any::Any>::{vtable_type}"),
+                        _ => false,
+                    };
+                    if is_keyed {
                         scanned.keyed.push(offset);
                     }
                     if depth < DEPTH {

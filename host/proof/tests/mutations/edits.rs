@@ -215,7 +215,11 @@ pub(crate) const QUIET: [(&str, Edit); 31] = [
 ];
 
 /// Edits that mostly change the layout.
-pub(crate) const LOUD: [(&str, Edit); 34] = [
+pub(crate) const LOUD: [(&str, Edit); 35] = [
+    ("a field more in what is kept by type", |made, dice| {
+        let id = made.keyed?;
+        add_field(made.defs[id].all_fields().pop()?, Ty::plain("u64"), dice)
+    }),
     ("a field more", |made, dice| {
         let ty = leaf(dice);
         add_field(some_fields(made, dice, |_| true)?, ty, dice)

@@ -234,8 +234,15 @@ impl Walk<'_> {
     }
 
     fn fields(&mut self, within: &str, before: Part<'_>, after: Part<'_>) -> Option<String> {
-        let mine = before.places(self.before);
-        let mut theirs = after.places(self.after);
+        // What has no bytes and aligns nothing is nowhere, and may come and go. But what it names is kept somewhere else.
+        let (marks, others) = (before.places(self.before, true), after.places(self.after, true));
+        for (name, (_, of)) in &marks {
+            if let Some(change) = others.get(name).and_then(|(_, found)| self.pair(of, found)) {
+                return Some(format!("{within}.{name}: {change}"));
+            }
+        }
+        let mine = before.places(self.before, false);
+        let mut theirs = after.places(self.after, false);
         let mut lost = Vec::new();
         for (name, (at, of)) in &mine {
             match theirs.remove(name) {
@@ -295,16 +302,16 @@ impl<'a> Part<'a> {
         Self { ty, fields, places: layout.offsets.get(variant).map_or(&[], Vec::as_slice) }
     }
 
-    /// Offset and type by name. What has no bytes and aligns nothing is nowhere.
-    fn places(&self, truth: &Truth) -> BTreeMap<String, (u64, Ty)> {
+    /// Offset and type by name, of those that have no bytes and align nothing, or of the others.
+    fn places(&self, truth: &Truth, nowhere: bool) -> BTreeMap<String, (u64, Ty)> {
         let length = match self.ty.head {
             Head::Def(_, length) => length,
             _ => None,
         };
         let all = self.fields.list.iter().zip(self.places);
         let all = all.map(|(field, at)| (field.name.clone(), (*at, field.ty.concrete(&self.ty.args, length))));
-        let is_somewhere = |of: &Ty| truth.layouts.get(of).is_none_or(|found| (found.size, found.align) != (0, 1));
-        all.filter(|(_, (_, of))| is_somewhere(of)).collect()
+        let is_nowhere = |of: &Ty| truth.layouts.get(of).is_some_and(|found| (found.size, found.align) == (0, 1));
+        all.filter(|(_, (_, of))| is_nowhere(of) == nowhere).collect()
     }
 }
 
