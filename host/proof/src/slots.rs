@@ -75,7 +75,7 @@ fn missing(expected: &SlotFact, descriptor: &Descriptor) -> String {
 }
 
 fn other_signature(expected: &SlotFact, found: &SlotFact) -> Option<Reason> {
-    (expected.signature != found.signature).then(|| {
+    (unnamed(&expected.signature) != unnamed(&found.signature)).then(|| {
         Reason::new(
             Rule::Signature,
             &expected.name,
@@ -83,6 +83,41 @@ fn other_signature(expected: &SlotFact, found: &SlotFact) -> Option<Reason> {
             format!("`{}`", found.signature),
             "undo the change, or restart so that its callers are built anew",
         )
+    })
+}
+
+/// A signature without the name of each lifetime that occurs once, in a parameter's reference: it ties nothing to anything,
+/// and means the same without.
+fn unnamed(signature: &str) -> String {
+    let mut result = signature.to_owned();
+    // `Self` may have lifetimes that are not written there.
+    if signature.contains("Self") {
+        return result;
+    }
+    let is_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    for (at, _) in signature.match_indices("&'") {
+        let rest = &signature[at + 1..];
+        let end = rest[1..].find(|letter| !is_of_name(letter)).map_or(rest.len(), |end| end + 1);
+        let name = &rest[..end];
+        let uses = signature.match_indices(name).filter(|(at, _)| !signature[at + end..].starts_with(is_of_name));
+        let is_parameter = parameters_end(signature).is_some_and(|close| at < close);
+        if is_parameter && name != "'static" && uses.count() == 1 {
+            result = result.replacen(&format!("&{name} "), "&", 1);
+        }
+    }
+    result
+}
+
+/// Where the list of parameters closes.
+fn parameters_end(signature: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    signature.char_indices().find_map(|(at, letter)| {
+        match letter {
+            '(' => open += 1,
+            ')' => open = open.saturating_sub(1),
+            _ => return None,
+        }
+        (open == 0).then_some(at)
     })
 }
 
@@ -97,4 +132,27 @@ fn other_sizes<'f>(expected: &'f SlotFact, found: &'f SlotFact) -> impl Iterator
             "values that the program made have the old layout; undo the change, or restart",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unnamed;
+
+    #[test]
+    fn a_lifetime_that_ties_nothing_needs_no_name() {
+        for (signature, expected) in [
+            ("fn(&'a mut World, &[u8]) -> u64", "fn(&mut World, &[u8]) -> u64"),
+            ("fn(&'a World, &'b str)", "fn(&World, &str)"),
+            ("fn(fn(&'a u8) -> u8, &'b str) -> u8", "fn(fn(&u8) -> u8, &str) -> u8"),
+            ("fn(&'a World) -> &'a str", "fn(&'a World) -> &'a str"),
+            ("fn(&'static World)", "fn(&'static World)"),
+            ("fn(&'a World, &'ab str)", "fn(&World, &str)"),
+            ("fn(&World) -> &'a str", "fn(&World) -> &'a str"),
+            ("fn(&'a str) -> Self", "fn(&'a str) -> Self"),
+            ("fn(View<'a>)", "fn(View<'a>)"),
+            ("fn(&'", "fn(&'"),
+        ] {
+            assert_eq!(unnamed(signature), expected);
+        }
+    }
 }

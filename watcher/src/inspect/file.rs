@@ -5,11 +5,12 @@ use object::elf::{DF_1_PIE, DT_FLAGS_1, PT_INTERP};
 use object::read::elf::{ElfFile, FileHeader, ProgramHeader};
 use object::{Architecture, BinaryFormat, Endianness, Object, ObjectKind};
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SECTION_ELF};
+use pitstop_proof::Companion;
 use pitstop_proof::layout::{self, Layouts};
 use pitstop_proof::{compilers, described, exports, signature, whole};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How large a file may be, in bytes: it is read as a whole.
 const LARGEST: u64 = 4 << 30;
@@ -92,7 +93,7 @@ impl Inspected {
         let layouts = match &descriptor {
             Some(descriptor) => {
                 let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
-                layout::read(bytes, &crates)
+                layout::read_with(bytes, &crates, &|companion| beside(path, companion))
             }
             None => layout::own(bytes),
         };
@@ -165,4 +166,17 @@ fn architecture(architecture: Architecture) -> String {
         Architecture::I386 => "x86".to_owned(),
         other => format!("{other:?}").to_lowercase(),
     }
+}
+
+/// Debug info that lies beside a file: in one package, or in an object for each unit.
+fn beside(path: &Path, companion: &Companion) -> Option<Vec<u8>> {
+    let companion = match companion {
+        Companion::Package => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".dwp");
+            PathBuf::from(name)
+        }
+        Companion::Object { directory, name } => Path::new(directory).join(name),
+    };
+    read(&companion).ok()
 }

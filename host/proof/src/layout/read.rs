@@ -279,8 +279,12 @@ impl<'a, 'f> Border<'a, 'f> {
         }
     }
 
-    /// The first type argument of an entry.
+    /// The first type argument of an entry, or the type that a vtable is of.
     fn argument_of(&mut self, place: &Place<'a>) -> Option<TypeId> {
+        if let Some(of) = place.entry()?.attr_value(dw::DW_AT_containing_type) {
+            let of = self.reader.follow(&place.unit, of)?;
+            return Some(self.number(TypeOf::At(of)));
+        }
         let parameter = *children(place, |tag| tag == dw::DW_TAG_template_type_parameter).first()?;
         let parameter = Place { unit: Rc::clone(&place.unit), offset: parameter };
         let entry = parameter.entry()?;

@@ -32,7 +32,8 @@ pub(super) struct Scanned<'a> {
     /// The scope of each type, by where the type begins; in order.
     types: Vec<(UnitOffset, u32)>,
     pub(super) variables: Vec<Variable<'a>>,
-    /// Functions of `core::any` for one type, such as `TypeId::of` and `downcast_ref`: their entries.
+    /// Functions of `core::any` for one type, such as `TypeId::of` and `downcast_ref`, by their entries, whose argument is
+    /// the type; and vtables of `Any`, by their types.
     pub(super) keyed: Vec<UnitOffset>,
 }
 
@@ -74,10 +75,14 @@ impl<'a> Scanned<'a> {
                     if is_type && let Some(parent) = parent {
                         scanned.types.push((offset, parent));
                     }
-                    if tag == dw::DW_TAG_subprogram
-                        && asks_for_type(&name)
-                        && scanned.path(parent).starts_with("core::any")
-                    {
+                    let is_keyed = match tag {
+                        // Where `TypeId::of` is part of others, these are what is left of it.
+                        dw::DW_TAG_subprogram => asks_for_type(&name) && scanned.path(parent).starts_with("core::any"),
+                        // A value was made a `dyn Any`, whatever the optimiser left of the code that did.
+                        dw::DW_TAG_structure_type => name.slice().ends_with(b" as core::any::Any>::{vtable_type}"),
+                        _ => false,
+                    };
+                    if is_keyed {
                         scanned.keyed.push(offset);
                     }
                     if depth < DEPTH {
