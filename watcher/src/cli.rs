@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::cargo::Selection;
+use crate::demo;
 use crate::doctor;
 use crate::output::Output;
 use crate::run::{self, Options};
@@ -35,6 +36,20 @@ enum Cmd {
     Doctor {
         #[command(flatten)]
         build: Build,
+    },
+    /// Show, with an example of the repository, what Pitstop guards against; alone: list what there is to show
+    Demo {
+        /// Which; `version-match`: one plugin in all mismatching ways, proven, and loaded without a proof
+        name: Option<String>,
+        /// List the cases
+        #[arg(long)]
+        list: bool,
+        /// Only this case, with all that is found; may be given more than once
+        #[arg(long = "case", value_name = "NAME")]
+        cases: Vec<String>,
+        /// Print a JSON object per case, on standard output
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -111,6 +126,9 @@ pub(crate) fn main() -> ExitCode {
     let (build, arguments, starts_program) = match cli.command {
         Cmd::Run { build, arguments } => (build, arguments, true),
         Cmd::Watch { build } => (build, Vec::new(), false),
+        Cmd::Demo { name, list, cases, json } => {
+            return demo::run(name.as_deref(), &demo::Request { list, cases }, Output::new(json));
+        }
         Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };
     let output = Output::new(build.json);
@@ -146,6 +164,7 @@ impl Build {
             target_dir: self.target_dir,
             build_flags,
             metadata_flags: both,
+            rustc: None,
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum ExitCode {
     Workspace = 3,
     /// The session directory cannot be written.
     Session = 4,
+    /// A case of a demo did not come out as it has to.
+    Unexpected = 5,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }

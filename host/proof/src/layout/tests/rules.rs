@@ -55,7 +55,12 @@ fn names_that_move_on_by_one_are_no_rename() {
 #[test]
 fn renamed_field_is_a_note() {
     let renamed = world(((4, 4), &[("speed", 0, "f32")]), ((4, 4), &[("velocity", 0, "f32")]));
-    assert_eq!(renamed, ["note: World.speed is now called velocity: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"]);
+    assert_eq!(
+        renamed,
+        [
+            "note: World.speed is now called velocity: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"
+        ]
+    );
 }
 
 #[test]
@@ -363,7 +368,9 @@ fn enums_are_compared_by_variant() {
     );
     assert_eq!(
         shape(&[("Disc", 0, CIRCLE), ("Square", 1, SQUARE)]),
-        ["note: World.shape.Circle is now called Disc: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"]
+        [
+            "note: World.shape.Circle is now called Disc: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"
+        ]
     );
     assert_eq!(
         shape(&[("Point", 0, &[]), ("Square", 1, SQUARE)]),
@@ -399,7 +406,9 @@ fn enums_of_names_are_compared_by_value() {
     let before: &[_] = &[("Calm", 0), ("Angry", 1)];
     let added = ["World.mood.Sad: no such variant → variant 2"];
     assert_eq!(lines(make(before), make(&[("Calm", 0), ("Angry", 1), ("Sad", 2)])), added);
-    let renamed = ["note: World.mood.Angry is now called Cross: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found"];
+    let renamed = [
+        "note: World.mood.Angry is now called Cross: the bytes mean the same, but its type has another TypeId: values kept by type (`Any`, Bevy components) are not found",
+    ];
     assert_eq!(lines(make(before), make(&[("Calm", 0), ("Cross", 1)])), renamed);
     let swapped = ["World.mood.Calm: variant 0 → variant 1", "World.mood.Angry: variant 1 → variant 0"];
     assert_eq!(lines(make(before), make(&[("Angry", 0), ("Calm", 1)])), swapped);
