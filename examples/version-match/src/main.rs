@@ -1,11 +1,12 @@
 //! A program that checks nothing: opens the plugin that it is given, and calls it on a world of its own.
 //!
-//! First it runs the functions that are linked into it, then those of the plugin, and says what each of them reads. The two
-//! lists are equal, where the plugin matches.
+//! First it runs the functions that are linked into it, then those of the plugin, and says what each of them reads; at last
+//! it reads itself what the plugin has left. The three lists are equal where the plugin matches.
 #![expect(unsafe_code, reason = "the point of the example: nobody vouches for the plugin")]
 
 use libloading::Library;
 use plugin::World;
+use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,26 +20,28 @@ fn main() -> ExitCode {
     };
     let mut world = plugin::begin();
     plugin::tick(&mut world, 0.5);
-    plugin::look(&world, |name, value| println!("program {name} {value}"));
+    plugin::look(&world, |name, value| println!("program {name} {value:?}"));
     match call(Path::new(&path), plugin::begin()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let said = error.source().map(ToString::to_string);
+            eprintln!("{}", said.unwrap_or_else(|| error.to_string()));
             ExitCode::from(NOT_LOADED)
         }
     }
 }
 
-/// Runs the plugin's functions on a world that the program's own code made, and that it frees.
+/// Runs the plugin's functions on a world that the program's own code made, reads, and frees.
 fn call(path: &Path, mut world: World) -> Result<(), libloading::Error> {
     // SAFETY: nobody knows.
-    let plugin = unsafe { Library::new(path) }?;
+    let image = unsafe { Library::new(path) }?;
     // SAFETY: nobody knows.
-    let tick = unsafe { plugin.get::<fn(&mut World, f32)>(b"tick") }?;
+    let tick = unsafe { image.get::<fn(&mut World, f32)>(b"tick") }?;
     // SAFETY: nobody knows.
-    let look = unsafe { plugin.get::<fn(&World, fn(&str, f64))>(b"look") }?;
+    let look = unsafe { image.get::<fn(&World, fn(&str, f64))>(b"look") }?;
     tick(&mut world, 0.5);
-    look(&world, |name, value| println!("plugin {name} {value}"));
+    look(&world, |name, value| println!("plugin {name} {value:?}"));
+    plugin::look(&world, |name, value| println!("back {name} {value:?}"));
     drop(world);
     Ok(())
 }

@@ -13,6 +13,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// More than this of what it prints is of no interest: what it takes for a list may have no end.
 const MOST: u64 = 1 << 16;
 
+/// How the lines begin that the program prints: what its own functions read, what the plugin's read, and what its own read
+/// of what the plugin has left.
+const SIDES: [&str; 3] = ["program ", "plugin ", "back "];
+/// Its exit code when the loader refused the plugin.
+const NOT_LOADED: i32 = 3;
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Outcome {
@@ -27,13 +33,15 @@ pub(super) struct Outcome {
 pub(super) enum Kind {
     /// Program and plugin read the same.
     RightValues,
-    /// The plugin read something else.
+    /// The plugin read something else, or the program did afterwards.
     WrongValues,
     /// By a signal, which the detail names.
     Signal,
     /// It had to be killed.
     Hang,
-    /// With an exit code that is not 0.
+    /// The system's loader refused the plugin.
+    NotLoaded,
+    /// With another exit code than 0.
     ExitCode,
 }
 
@@ -56,17 +64,20 @@ pub(super) fn run(program: &Path, plugin: &Path, folder: &Path) -> std::io::Resu
         child.wait()?;
         return Ok(Outcome { outcome: Kind::Hang, detail: format!("killed after {} s", LIMIT.as_secs()) });
     };
-    Ok(judge(&text, child.wait()?))
+    // The loader's words begin with the path, which everybody knows.
+    Ok(judge(&text.replace(&format!("{}: ", plugin.display()), ""), child.wait()?))
 }
 
 fn judge(text: &str, status: ExitStatus) -> Outcome {
-    let wrong = differences(&values(text, "program "), &values(text, "plugin "));
+    let [program, plugin, back] = SIDES.map(|side| values(text, side));
+    let mut wrong = differences(&program, &plugin, "read as");
+    wrong.extend(differences(&program, &back, "read back as"));
+    let last = text.lines().rfind(|line| !line.is_empty() && !SIDES.iter().any(|side| line.starts_with(side)));
     let (code, signal) = exit_of(status);
-    let last =
-        text.lines().rfind(|line| !line.is_empty() && !line.starts_with("plugin ") && !line.starts_with("program "));
     let (outcome, words) = match (code, signal) {
         (Some(0), _) if wrong.is_empty() => (Kind::RightValues, None),
         (Some(0), _) => (Kind::WrongValues, None),
+        (Some(NOT_LOADED), _) => (Kind::NotLoaded, last.map(str::to_owned)),
         (Some(code), _) => (Kind::ExitCode, Some(last.map_or_else(|| format!("code {code}"), str::to_owned))),
         (None, signal) => {
             let name = signal.map_or_else(|| "a signal".to_owned(), signal_name);
@@ -84,12 +95,12 @@ fn values<'t>(text: &'t str, side: &str) -> Vec<(&'t str, f64)> {
 }
 
 /// What both sides tell of, and not alike.
-fn differences(program: &[(&str, f64)], plugin: &[(&str, f64)]) -> Vec<String> {
+fn differences(program: &[(&str, f64)], other: &[(&str, f64)], read_as: &str) -> Vec<String> {
     let pairs = program.iter().filter_map(|(name, expected)| {
-        let (_, found) = plugin.iter().find(|(other, _)| other == name)?;
+        let (_, found) = other.iter().find(|(told, _)| told == name)?;
         (expected.to_bits() != found.to_bits()).then_some((name, *expected, *found))
     });
-    pairs.map(|(name, expected, found)| format!("{name} {} read as {}", shown(expected), shown(found))).collect()
+    pairs.map(|(name, expected, found)| format!("{name} {} {read_as} {}", shown(expected), shown(found))).collect()
 }
 
 fn shown(value: f64) -> String {
@@ -134,6 +145,8 @@ mod tests {
         let other = "plugin balls 2\nplugin radius 8.968310171678829e-44\nplugin trail NaN\n";
         let words = "radius 3 read as 8.968e-44; trail 0.5 read as NaN";
         assert_eq!(judged(other, 0), (Kind::WrongValues, words.to_owned()));
+        let left = format!("{same}back trail 0\n");
+        assert_eq!(judged(&left, 0), (Kind::WrongValues, "trail 0.5 read back as 0".to_owned()));
     }
 
     #[test]
@@ -141,6 +154,7 @@ mod tests {
         assert_eq!(judged("plugin radius 1\n", 11), (Kind::Signal, "SIGSEGV; radius 3 read as 1".to_owned()));
         let words = "SIGABRT: free(): invalid pointer";
         assert_eq!(judged("free(): invalid pointer\n", 6), (Kind::Signal, words.to_owned()));
-        assert_eq!(judged("x.so: file too short\n", 3 << 8), (Kind::ExitCode, "x.so: file too short".to_owned()));
+        assert_eq!(judged("x.so: file too short\n", 3 << 8), (Kind::NotLoaded, "x.so: file too short".to_owned()));
+        assert_eq!(judged("", 101 << 8), (Kind::ExitCode, "code 101".to_owned()));
     }
 }

@@ -18,17 +18,16 @@ const MACHINE: usize = 18;
 pub(super) fn damage(kind: Damage, path: &Path, good: Vec<u8>, compiler: &Compiler) -> Result<Vec<u8>> {
     let mut bytes = good.clone();
     match kind {
-        Damage::Cut => bytes.truncate(good.len() / 2),
+        Damage::Cut => bytes.truncate(code_of_tick(&good)?),
         Damage::Empty => bytes.clear(),
         Damage::Script => bytes = b"#!/bin/sh\necho this is no library\n".to_vec(),
-        Damage::Narrow => bytes[CLASS] = elf::ELFCLASS32.0,
+        Damage::Narrow => put(&mut bytes, CLASS, &[elf::ELFCLASS32.0]),
         Damage::OtherMachine => {
             let other = if cfg!(target_arch = "aarch64") { elf::EM_X86_64 } else { elf::EM_AARCH64 };
-            bytes[MACHINE..MACHINE + 2].copy_from_slice(&other.0.to_le_bytes());
+            put(&mut bytes, MACHINE, &other.0.to_le_bytes());
         }
         Damage::Flipped => {
-            let at = instruction(&bytes).ok_or_else(|| Error::other("no `tick` in it"))?;
-            bytes[at] ^= 0x40;
+            bytes[code_of_tick(&good)?] ^= 0x40;
             replace(path, &bytes)?;
             return Ok(good);
         }
@@ -38,6 +37,10 @@ pub(super) fn damage(kind: Damage, path: &Path, good: Vec<u8>, compiler: &Compil
     }
     replace(path, &bytes)?;
     Ok(bytes)
+}
+
+fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+    bytes.iter_mut().skip(at).zip(value).for_each(|(byte, value)| *byte = *value);
 }
 
 /// Makes the descriptor name another compiler of equally long a name.
@@ -53,13 +56,16 @@ pub(super) fn renamed_compiler(mut bytes: Vec<u8>, compiler: &Compiler) -> Vec<u
 }
 
 /// Where the machine code of `tick` begins in the file.
-fn instruction(bytes: &[u8]) -> Option<usize> {
-    let file = object::File::parse(bytes).ok()?;
-    let address = file.dynamic_symbols().find(|symbol| symbol.name() == Ok("tick"))?.address();
-    let section =
-        file.sections().find(|section| (section.address()..section.address() + section.size()).contains(&address))?;
-    let (start, _) = section.file_range()?;
-    usize::try_from(start + (address - section.address())).ok()
+fn code_of_tick(bytes: &[u8]) -> Result<usize> {
+    let file = object::File::parse(bytes).map_err(Error::other)?;
+    let symbol = file.dynamic_symbols().find(|symbol| symbol.name() == Ok("tick"));
+    let address = symbol.ok_or_else(|| Error::other("it exports no `tick`"))?.address();
+    let inside = |section: &object::Section<'_, '_>| {
+        address.checked_sub(section.address()).filter(|&from_start| from_start < section.size())
+    };
+    let found = file.sections().find_map(|section| Some(section.file_range()?.0 + inside(&section)?));
+    let at = found.and_then(|at| usize::try_from(at).ok());
+    at.filter(|&at| at < bytes.len()).ok_or_else(|| Error::other("`tick` is in none of its sections"))
 }
 
 fn standard_library(compiler: &Compiler) -> Result<std::path::PathBuf> {

@@ -4,13 +4,13 @@ use super::blind::Kind;
 use super::cases::Case;
 use super::version_match::{Finding, Verdict};
 use crate::output::finding as described;
-use pitstop_contract::Reason;
+use pitstop_contract::{Reason, Rule};
 
 /// The columns' widths, of 120 in all.
-const CASE: usize = 21;
-const CHANGE: usize = 30;
-const VERDICT: usize = 37;
-const WITHOUT: usize = 29;
+pub(super) const CASE: usize = 19;
+pub(super) const CHANGE: usize = 23;
+const VERDICT: usize = 49;
+const WITHOUT: usize = 26;
 
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
@@ -18,7 +18,7 @@ const BOLD: &str = "\x1b[1m";
 const END: &str = "\x1b[0m";
 
 pub(super) fn listed(case: &Case) -> String {
-    format!("{:CASE$} {:CHANGE$} {}", case.name, cut(case.change, CHANGE), case.expected.rule())
+    format!("{:CASE$} {:CHANGE$} {}", case.name, case.change, case.expected.rule())
 }
 
 pub(super) fn head() -> String {
@@ -37,29 +37,40 @@ pub(super) fn row(finding: &Finding) -> String {
     };
     let colour = if finding.is_as_expected() { GREEN } else { RED };
     let without = cut(&without(finding), WITHOUT);
-    let is_right = finding.without.outcome == Kind::RightValues;
-    let (change, verdict) = (cut(case.change, CHANGE), cut(&verdict, VERDICT));
-    let harm = if is_right { "" } else { RED };
-    let mut row = format!("{:CASE$} {change:CHANGE$} {colour}{verdict:VERDICT$}{END} {harm}{without}{END}", case.name);
+    let verdict = cut(&verdict, VERDICT);
+    // The loader's own refusal does no harm.
+    let is_harm = matches!(finding.without.outcome, Kind::WrongValues | Kind::Signal | Kind::Hang);
+    let harm = if is_harm { RED } else { "" };
+    let mut row =
+        format!("{:CASE$} {:CHANGE$} {colour}{verdict:VERDICT$}{END} {harm}{without}{END}", case.name, finding.change);
     if !finding.is_as_expected() {
         row.push_str(&format!("\n{:CASE$} {RED}not as expected: {}{END}", "", case.expected.rule()));
-    }
-    if let Some(remark) = &finding.remark {
-        row.push_str(&format!("\n{:CASE$} {remark}", ""));
     }
     row
 }
 
-/// The rule, and what it found.
+/// The rule, and as much of what it found as says it all.
 fn short(reason: &Reason) -> String {
-    format!("{}: {} for {}", reason.rule, reason.found, reason.expected)
+    let Reason { rule, subject, expected, found, .. } = reason;
+    let version = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    let text = match rule {
+        Rule::Compiler => format!("{} → {}", version(expected), version(found)),
+        Rule::Layout => format!("{}: {expected} → {found}", subject.strip_prefix("World.").unwrap_or(subject)),
+        Rule::Missing => subject.clone(),
+        Rule::Checksum | Rule::Profile | Rule::Linkage | Rule::Target | Rule::Dependencies => {
+            format!("{expected} → {found}").replace(" (no features)", "")
+        }
+        // What was expected goes without saying.
+        _ => found.clone(),
+    };
+    format!("{rule}: {}", text.replace('`', ""))
 }
 
 fn without(finding: &Finding) -> String {
     let detail = &finding.without.detail;
     match finding.without.outcome {
         Kind::RightValues => "right values".to_owned(),
-        Kind::WrongValues | Kind::Signal | Kind::ExitCode => detail.clone(),
+        Kind::WrongValues | Kind::Signal | Kind::NotLoaded | Kind::ExitCode => detail.clone(),
         Kind::Hang => format!("hangs: {detail}"),
     }
 }
@@ -80,13 +91,17 @@ pub(super) fn summary(findings: &[Finding]) -> String {
     };
     let (refused, accepted) = (count(false), count(true));
     let mut text =
-        format!("\n{} cases: {refused} refused as expected, {accepted} accepted as expected", findings.len());
+        format!("\n{}: {refused} refused as expected, {accepted} accepted as expected", cases(findings.len()));
     let other: Vec<&str> =
         findings.iter().filter(|finding| !finding.is_as_expected()).map(|finding| finding.case.name).collect();
     if !other.is_empty() {
         text.push_str(&format!(", {RED}{} not as expected{END}: {}", other.len(), other.join(", ")));
     }
     text
+}
+
+fn cases(number: usize) -> String {
+    format!("{number} case{}", if number == 1 { "" } else { "s" })
 }
 
 /// As much of a text as fits on one line.

@@ -17,10 +17,9 @@ use std::path::Path;
 /// What a case came to.
 pub(super) struct Finding {
     pub(super) case: &'static Case,
+    pub(super) change: &'static str,
     pub(super) verdict: Verdict,
     pub(super) without: Outcome,
-    /// What is not as the case says.
-    pub(super) remark: Option<String>,
 }
 
 /// What Pitstop says.
@@ -48,7 +47,8 @@ pub(super) fn run(request: &Request, output: &mut Output) -> Result<ExitCode, Fa
         let verdict = program.ask(&published);
         let without = blind::run(&workshop.program, &published.path, &workshop.session.directory)
             .map_err(|error| Fatal::session(format!("cannot run {}: {error}", workshop.program.display())))?;
-        let finding = Finding { case, verdict, without, remark: published.remark };
+        let change = published.instead.unwrap_or(case.change);
+        let finding = Finding { case, change, verdict, without };
         if output.is_json() {
             output.result(&finding.json());
         } else {
@@ -138,14 +138,13 @@ impl Finding {
         };
         let line = serde_json::json!({
             "case": self.case.name,
-            "change": self.case.change,
+            "change": self.change,
             "rule": self.verdict.rule(),
             "expected_rule": self.case.expected.rule(),
             "as_expected": self.is_as_expected(),
             "reasons": reasons,
             "notes": notes,
             "without": self.without,
-            "remark": self.remark,
         });
         line.to_string()
     }
@@ -180,7 +179,7 @@ mod tests {
 
     fn finding(case: &str, verdict: Verdict, outcome: Kind) -> Finding {
         let case = CASES.iter().find(|known| known.name == case).expect("a case");
-        Finding { case, verdict, without: Outcome { outcome, detail: String::new() }, remark: None }
+        Finding { case, change: case.change, verdict, without: Outcome { outcome, detail: String::new() } }
     }
 
     fn refused(rule: Rule) -> Verdict {
@@ -226,6 +225,8 @@ mod tests {
     fn cases_have_names_of_their_own_and_fit_the_table() {
         let names: BTreeSet<&str> = CASES.iter().map(|case| case.name).collect();
         assert_eq!(names.len(), CASES.len());
+        let fits = |case: &Case| case.name.len() <= table::CASE && case.change.chars().count() <= table::CHANGE;
+        assert!(CASES.iter().all(fits));
         assert!(wanted(&["field-added".to_owned()]).is_ok_and(|cases| cases.len() == 1));
         assert!(wanted(&["field".to_owned()]).is_err());
     }

@@ -47,8 +47,8 @@ pub(super) struct Published {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
     pub(super) crc32: u32,
-    /// What is not as the case says.
-    pub(super) remark: Option<String>,
+    /// What was changed, where it is not what the case says.
+    pub(super) instead: Option<&'static str>,
 }
 
 impl Workshop {
@@ -68,7 +68,7 @@ impl Workshop {
         copy(directory_of(package), &example)
             .and_then(|()| write_root(repository.root(), &root))
             .map_err(|error| Fatal::session(format!("cannot copy the example to {}: {error}", root.display())))?;
-        let selection = Selection {
+        let mut selection = Selection {
             bin: Some(EXAMPLE.to_owned()),
             manifest_path: Some(root.join("Cargo.toml")),
             ..Selection::default()
@@ -81,6 +81,8 @@ impl Workshop {
         let place = place(&session, "program")?;
         let jobs = base.program.everything();
         compiled(&base, &jobs, Generation::LINKED, &base.linkage, &place)?;
+        // From now on cargo has nothing to tell.
+        selection.build_flags.push("--quiet".to_owned());
         let (program, _) = place.output(&base.program.units[base.program.host], Form::Host);
         Ok(Self { session, example, workspace, selection, wanted, base, program, images: 0 })
     }
@@ -89,7 +91,6 @@ impl Workshop {
     pub(super) fn build(&mut self, case: &Case) -> Result<Published, Fatal> {
         let _restored = Edited::make(&self.example, case.edits)?;
         let asks_cargo = case.edits.iter().any(|edit| edit.file.ends_with("Cargo.toml"));
-        let mut remark = None;
         let mut doctored = false;
         let fresh = match case.compiler {
             Wish::Same if asks_cargo => Some(self.ask_cargo(&self.selection)?),
@@ -101,7 +102,6 @@ impl Workshop {
                     self.ask_cargo(&Selection { rustc, ..self.selection.clone() })
                 });
                 doctored = build.is_none();
-                remark = doctored.then(|| "no nightly here: the descriptor was made to name another rustc".to_owned());
                 build.transpose()?
             }
         };
@@ -136,7 +136,8 @@ impl Workshop {
             Some(kind) => damage(kind, &path, bytes, &self.base.compiler).map_err(cannot)?,
             None => bytes,
         };
-        Ok(Published { bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes), path, remark })
+        let instead = doctored.then_some("no nightly: doctored");
+        Ok(Published { bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes), path, instead })
     }
 
     fn ask_cargo(&self, selection: &Selection) -> Result<Build, Fatal> {

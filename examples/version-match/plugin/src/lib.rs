@@ -15,7 +15,7 @@ const GRAVITY: f32 = 1.0;
 pub struct World {
     /// What moves.
     pub balls: Vec<Ball>,
-    /// Where the first ball has been.
+    /// From where to where the first ball went last.
     pub trail: Vec<Vector>,
     /// What blows.
     pub weather: Weather,
@@ -53,15 +53,20 @@ struct Push {
 #[must_use]
 #[reloadable]
 pub fn begin() -> World {
-    let ball =
-        |radius: f32, mass: f32| Ball { place: Vector::new(0.0, 10.0), speed: Vector::new(1.0, 0.0), radius, mass };
     World { balls: vec![ball(2.0, 8.0), ball(3.0, 27.0)], trail: Vec::new(), weather: Weather::Wind(4.0) }
+}
+
+fn ball(radius: f32, mass: f32) -> Ball {
+    let place = Vector::new(0.0, 10.0);
+    let speed = Vector::new(1.0, 0.0);
+    Ball { place, speed, radius, mass }
 }
 
 /// Moves everything on by some seconds.
 #[reloadable]
 #[unsafe(no_mangle)]
 pub fn tick(world: &mut World, seconds: f32) {
+    let from = world.balls[0].place;
     for ball in &mut world.balls {
         let push = push(&world.weather, ball.mass);
         ball.speed.x += push.right * seconds;
@@ -69,9 +74,7 @@ pub fn tick(world: &mut World, seconds: f32) {
         ball.place.x += ball.speed.x * seconds;
         ball.place.y += ball.speed.y * seconds;
     }
-    if let Some(first) = world.balls.first() {
-        world.trail.push(first.place);
-    }
+    world.trail = vec![from, world.balls[0].place];
 }
 
 /// Tells all that is in the world, each value with its name.
