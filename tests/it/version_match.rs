@@ -1,19 +1,21 @@
 //! The demo that shows a plugin in all mismatching ways.
 
-use pitstop_tests::{command, repository};
+use pitstop_tests::{Project, repository};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-fn demo(arguments: &[&str]) -> Command {
-    let mut demo = Command::new(command());
-    demo.args(["pitstop", "demo"]).args(arguments).current_dir(repository());
+/// In the repository, with the dependencies that all tests share.
+fn demo(project: &Project, arguments: &[&str]) -> Command {
+    let mut demo = project.pitstop(&["demo"]);
+    demo.args(arguments).current_dir(repository());
     demo
 }
 
 #[test]
 fn every_mismatch_is_refused_by_its_rule_and_no_harmless_edit_is() {
-    let output = demo(&["version-match", "--json"]).output().expect("an end");
+    let project = Project::new("basic");
+    let output = demo(&project, &["version-match", "--json"]).output().expect("an end");
     let printed = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{printed}\n{said}");
@@ -63,21 +65,22 @@ fn every_mismatch_is_refused_by_its_rule_and_no_harmless_edit_is() {
 
 #[test]
 fn a_demo_or_a_case_that_is_not_there_is_named_with_what_there_is() {
+    let project = Project::new("basic");
     for (arguments, known) in
         [(&["version-macth"][..], "version-match"), (&["version-match", "--case", "field"], "--list")]
     {
-        let output = demo(arguments).output().expect("an end");
+        let output = demo(&project, arguments).output().expect("an end");
         assert_eq!(output.status.code(), Some(2));
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(words.contains(known), "{words}");
     }
-    let listed = demo(&["version-match", "--list"]).output().expect("an end");
+    let listed = demo(&project, &["version-match", "--list"]).output().expect("an end");
     assert!(String::from_utf8_lossy(&listed.stdout).contains("field-retyped"));
 }
 
 #[test]
 fn outside_of_the_repository_the_demo_says_where_it_is() {
-    let project = pitstop_tests::Project::new("basic");
+    let project = Project::new("basic");
     let output = project.pitstop(&["demo", "version-match"]).output().expect("an end");
     assert_eq!(output.status.code(), Some(3));
     let words = String::from_utf8_lossy(&output.stderr);
