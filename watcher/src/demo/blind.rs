@@ -16,6 +16,8 @@ const MOST: u64 = 1 << 16;
 /// How the lines begin that the program prints: what its own functions read, what the plugin's read, and what its own read
 /// of what the plugin has left.
 const SIDES: [&str; 3] = ["program ", "plugin ", "back "];
+/// How lines begin that say nothing new: advice of `std`'s.
+const BESIDE: [&str; 1] = ["note: "];
 /// Its exit code when the loader refused the plugin.
 const NOT_LOADED: i32 = 3;
 
@@ -49,7 +51,13 @@ pub(super) enum Kind {
 pub(super) fn run(program: &Path, plugin: &Path, folder: &Path) -> std::io::Result<Outcome> {
     let (reader, writer) = std::io::pipe()?;
     let mut command = Command::new(program);
-    command.arg(plugin).current_dir(folder).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command
+        .arg(plugin)
+        .current_dir(folder)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
     let mut child = command.spawn()?;
     // With the command goes our end of the pipe, which has to close for the reader to end.
     drop(command);
@@ -72,7 +80,8 @@ fn judge(text: &str, status: ExitStatus) -> Outcome {
     let [program, plugin, back] = SIDES.map(|side| values(text, side));
     let mut wrong = differences(&program, &plugin, "read as");
     wrong.extend(differences(&program, &back, "read back as"));
-    let last = text.lines().rfind(|line| !line.is_empty() && !SIDES.iter().any(|side| line.starts_with(side)));
+    let is_said = |line: &&str| !line.is_empty() && !BESIDE.iter().chain(&SIDES).any(|start| line.starts_with(start));
+    let last = text.lines().rfind(is_said).map(|line| line.strip_prefix("fatal runtime error: ").unwrap_or(line));
     let (code, signal) = exit_of(status);
     let (outcome, words) = match (code, signal) {
         (Some(0), _) if wrong.is_empty() => (Kind::RightValues, None),
@@ -152,6 +161,8 @@ mod tests {
     #[test]
     fn a_program_that_does_not_end_well_is_quoted() {
         assert_eq!(judged("plugin radius 1\n", 11), (Kind::Signal, "SIGSEGV; radius 3 read as 1".to_owned()));
+        let panicked = "thread 'main' panicked at lib.rs:1:\nno balls\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(judged(panicked, 6), (Kind::Signal, "SIGABRT: no balls".to_owned()));
         let words = "SIGABRT: free(): invalid pointer";
         assert_eq!(judged("free(): invalid pointer\n", 6), (Kind::Signal, words.to_owned()));
         assert_eq!(judged("x.so: file too short\n", 3 << 8), (Kind::NotLoaded, "x.so: file too short".to_owned()));

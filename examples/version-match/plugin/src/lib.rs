@@ -63,6 +63,9 @@ fn ball(radius: f32, mass: f32) -> Ball {
 }
 
 /// Moves everything on by some seconds.
+///
+/// # Panics
+/// When there is no ball.
 #[reloadable]
 #[unsafe(no_mangle)]
 pub fn tick(world: &mut World, seconds: f32) {
