@@ -15,3 +15,4 @@ mod repository;
 mod saves;
 mod sessions;
 mod threads;
+mod version_match;

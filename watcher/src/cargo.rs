@@ -26,6 +26,8 @@ pub(crate) struct Selection {
     pub(crate) build_flags: Vec<String>,
     /// Those of them that `cargo metadata` knows too.
     pub(crate) metadata_flags: Vec<String>,
+    /// The compiler, where it is not to be cargo's choice.
+    pub(crate) rustc: Option<PathBuf>,
 }
 
 /// The program that is run.
@@ -281,6 +283,9 @@ impl Workspace {
         command.arg("build").args(["-p", package]).args(flags).args(&selection.build_flags);
         if let Some(path) = &selection.manifest_path {
             command.arg("--manifest-path").arg(path);
+        }
+        if let Some(rustc) = &selection.rustc {
+            command.env("RUSTC", rustc);
         }
         command.arg("--message-format=json-render-diagnostics");
         // Dependencies are cargo's own, where it always has them; the empty stand-ins must not take the place of programs.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::cargo::Selection;
+use crate::demo;
 use crate::doctor;
 use crate::inspect::{self, Shown};
 use crate::output::Output;
@@ -57,6 +58,20 @@ enum Cmd {
         #[arg(short, long)]
         verbose: bool,
         /// Print all of it, one JSON object per line: each file, and the verdict if there are two
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show, with an example of the repository, what Pitstop guards against; alone: list what there is to show
+    Demo {
+        /// Which; `version-match`: one plugin in all mismatching ways, proven, and loaded without a proof
+        name: Option<String>,
+        /// List the cases
+        #[arg(long)]
+        list: bool,
+        /// Only this case, with all that is found; may be given more than once
+        #[arg(long = "case", value_name = "NAME")]
+        cases: Vec<String>,
+        /// Print a JSON object per case, on standard output
         #[arg(long)]
         json: bool,
     },
@@ -139,6 +154,9 @@ pub(crate) fn main() -> ExitCode {
             let shown = Shown { all_types, types, facts: verbose };
             return inspect::run(&image, other.as_deref(), &shown, Output::new(json));
         }
+        Cmd::Demo { name, list, cases, json } => {
+            return demo::run(name.as_deref(), &demo::Request { list, cases }, Output::new(json));
+        }
         Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };
     let output = Output::new(build.json);
@@ -174,6 +192,7 @@ impl Build {
             target_dir: self.target_dir,
             build_flags,
             metadata_flags: both,
+            rustc: None,
         }
     }
 }

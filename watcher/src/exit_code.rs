@@ -19,6 +19,8 @@ pub enum ExitCode {
     Session = 4,
     /// A file to inspect cannot be read, or is neither library nor executable.
     File = 5,
+    /// A case of a demo did not come out as it has to.
+    Unexpected = 6,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }

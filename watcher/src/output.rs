@@ -115,7 +115,7 @@ const YELLOW: &str = "\x1b[1;33m";
 const BLUE: &str = "\x1b[1;34m";
 
 /// A reason, in lines that begin under the label's text.
-fn finding(reason: &Reason) -> String {
+pub(crate) fn finding(reason: &Reason) -> String {
     let Reason { rule, subject, expected, found, notes, advice } = reason;
     let pad = " ".repeat(13);
     if *rule == Rule::Layout {

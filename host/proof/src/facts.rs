@@ -1,7 +1,7 @@
 //! The build's facts: compiler, target, profile, linkage.
 
 use crate::Built;
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, ObjectSymbol};
 use pitstop_contract::dependency::{self, Dependencies};
 use pitstop_contract::descriptor::{Descriptor, Facts, allocator, fact};
 use pitstop_contract::{Reason, Rule};
@@ -48,6 +48,7 @@ pub fn compare(crate_name: &str, descriptor: &Descriptor, bytes: &[u8], built: &
     };
     differences(own, host, &mut reasons);
     reasons.extend(other_allocator(own, host));
+    reasons.extend(brought_allocator(own, bytes));
     for linked in &descriptor.crates {
         if linked.crate_name != crate_name
             && let Some(host) = built.crates.get(&linked.crate_name)
@@ -108,6 +109,27 @@ fn other_allocator(image: &Facts, host: &Facts) -> Option<Reason> {
             format!("`{expected}`: {meaning}"),
             shown(found),
             "what one allocates the other would free; build the image with this version of `cargo pitstop`",
+        )
+    })
+}
+
+/// Whether an image that is to share its allocator brings one along: the functions that `#[global_allocator]` expands to
+/// are evidence that does not go through our own record. The attribute cannot know of them.
+fn brought_allocator(image: &Facts, bytes: &[u8]) -> Option<Reason> {
+    if image.get(fact::ALLOCATOR) != allocator::SHARED {
+        return None;
+    }
+    let file = object::File::parse(bytes).ok()?;
+    let is_brought = file.symbols().any(|symbol| {
+        symbol.is_definition() && symbol.name_bytes().is_ok_and(|name| name.ends_with(b"12___rust_alloc"))
+    });
+    is_brought.then(|| {
+        Reason::new(
+            Rule::Allocator,
+            format!("{} of `{}`", fact::ALLOCATOR, image.crate_name),
+            format!("`{}`: that of the `std` which all share", allocator::SHARED),
+            "a `#[global_allocator]` of its own",
+            "what one allocates the other would free; take it out, or move it into the program's own crate and restart",
         )
     })
 }
