@@ -5,6 +5,7 @@ use crate::program::Program;
 use pitstop_contract::descriptor::Descriptor;
 use pitstop_contract::manifest::{Image, Kind, layouts_of};
 use pitstop_contract::{Generation, Reason, Rule};
+use pitstop_proof::file::{identical, read};
 use pitstop_proof::layout::{self, FORMAT, Layouts};
 use pitstop_proof::{Image as Contents, Proof, complete, descriptor, exports, prove, prove_kept_by_type};
 use std::path::{Component, Path, PathBuf};
@@ -131,33 +132,4 @@ fn inside(file: &str) -> Result<(), Reason> {
     }
     let advice = "the manifest was not written by Pitstop; end the session and start it anew";
     Err(Reason::new(Rule::File, file, "a file inside the session directory", "a path that leads out of it", advice))
-}
-
-/// The file as the manifest describes it is a plain file: nothing else is opened, a FIFO would block.
-fn read(path: &Path) -> Result<Vec<u8>, Reason> {
-    let subject = path.display().to_string();
-    let refuse = |found: String| {
-        let advice = "save the source again; if it persists, end the session and start it anew";
-        Reason::new(Rule::File, &subject, "the staged image", found, advice)
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refuse("something that is not a plain file".to_owned()));
-    }
-    std::fs::read(path).map_err(|error| refuse(error.to_string()))
-}
-
-fn identical(path: &Path, bytes: &[u8], length: u64, crc32: u32) -> Result<(), Reason> {
-    let advice = "something changed or cut the staged file; save the source again";
-    let subject = path.display().to_string();
-    if bytes.len() as u64 != length {
-        let (expected, found) = (format!("{length} bytes"), format!("{} bytes", bytes.len()));
-        return Err(Reason::new(Rule::Checksum, subject, expected, found, advice));
-    }
-    let found = crc32fast::hash(bytes);
-    if found != crc32 {
-        let (expected, found) = (format!("CRC-32 {crc32:08x}"), format!("{found:08x}"));
-        return Err(Reason::new(Rule::Checksum, subject, expected, found, advice));
-    }
-    Ok(())
 }
