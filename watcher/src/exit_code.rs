@@ -16,7 +16,7 @@ pub enum ExitCode {
     /// The session directory cannot be written.
     Session = 4,
     /// A case of a demo did not come out as it has to.
-    Unexpected = 5,
+    Unexpected = 6,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }
