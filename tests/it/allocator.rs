@@ -116,6 +116,20 @@ fn an_allocator_that_images_would_bring_along_is_refused_at_the_start() {
 }
 
 #[test]
+fn an_edit_that_brings_an_allocator_into_an_image_is_refused_where_std_is_shared() {
+    let project = Project::new("basic");
+    let mut session = project.live(&["--linkage", "shared"]);
+    let set = "\n#[global_allocator]\nstatic ALLOCATOR: std::alloc::System = std::alloc::System;\n";
+    let plain = project.read(LOGIC);
+    project.write(LOGIC, &format!("{plain}{set}"));
+    let reasons = session.rejected();
+    assert_eq!(reasons[0].rule, Rule::Allocator, "{reasons:?}");
+    assert!(reasons[0].advice.contains("program's own crate"), "{reasons:?}");
+    project.write(LOGIC, &plain.replace("ANSWER: u32 = 42", "ANSWER: u32 = 43"));
+    session.goes_live("logic");
+}
+
+#[test]
 fn a_library_without_the_attribute_is_said_to_have_another_allocator_than_the_program() {
     let project = Project::new("classic");
     let main = project.read(MAIN);

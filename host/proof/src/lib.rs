@@ -1,6 +1,6 @@
 //! Shows, from the bytes of a file alone, whether an image's code matches a running program: no code of it runs.
 //!
-//! There is no I/O here but in [`file`], and bytes are never trusted: every walk through them is bounded.
+//! There is no I/O here but in [`mod@file`], and bytes are never trusted: every walk through them is bounded.
 
 pub mod facts;
 pub mod file;

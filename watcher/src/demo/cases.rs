@@ -53,6 +53,8 @@ pub(super) enum Damage {
     /// After it was published, one bit of `tick`'s first instruction is another.
     Flipped,
     Empty,
+    /// The descriptor names another compiler.
+    OtherCompiler,
     /// The header says that it is for another processor.
     OtherMachine,
     /// The header says that it is for 32 bits.
@@ -121,31 +123,11 @@ pub(super) const CASES: &[Case] = &[
     Case::refused("other-panic", Rule::Profile, "panic = \"abort\"").options(&["panic=abort"]).linked_statically(),
     Case::refused("target-features", Rule::Profile, TARGET_FEATURE).options(&[TARGET_FEATURE]),
     Case::refused("static-std", Rule::Linkage, "a std of its own").linked_statically(),
+    // Not below `src`, where one would be taken for the program's.
     Case::refused("other-allocator", Rule::Allocator, "a #[global_allocator]").edits(&[edit(
         PLUGIN,
-        "/// Downwards,",
-        "/// Hands out its own memory, and keeps what is given back.\n\
-         struct Arena;\n\n\
-         const ROOM: usize = 1 << 20;\n\
-         #[repr(align(16))]\n\
-         struct Room(std::cell::UnsafeCell<[u8; ROOM]>);\n\
-         // SAFETY: every part is handed out once.\n\
-         unsafe impl Sync for Room {}\n\
-         static MEMORY: Room = Room(std::cell::UnsafeCell::new([0; ROOM]));\n\
-         static USED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);\n\n\
-         // SAFETY: every part is handed out once.\n\
-         unsafe impl std::alloc::GlobalAlloc for Arena {\n    \
-             unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {\n        \
-                 let room = layout.size() + layout.align();\n        \
-                 let at = USED.fetch_add(room, std::sync::atomic::Ordering::Relaxed);\n        \
-                 if at + room > ROOM {\n            return std::ptr::null_mut();\n        }\n        \
-                 let start = MEMORY.0.get().cast::<u8>().wrapping_add(at);\n        \
-                 start.wrapping_add(start.align_offset(layout.align()))\n    \
-             }\n    \
-             unsafe fn dealloc(&self, _: *mut u8, _: std::alloc::Layout) {}\n\
-         }\n\n\
-         #[global_allocator]\nstatic ARENA: Arena = Arena;\n\n\
-         /// Downwards,",
+        "use geometry::Vector;",
+        "#[path = \"../arena.rs\"]\nmod arena;\n\nuse geometry::Vector;",
     )]),
     // What it is built of.
     Case::refused("dependency-version", Rule::Dependencies, "geometry 2.0.0").edits(&[

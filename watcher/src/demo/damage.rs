@@ -14,13 +14,16 @@ const CLASS: usize = 4;
 /// Where an ELF header names the processor.
 const MACHINE: usize = 18;
 
-/// Puts something in the place of a plugin's file. Returns the bytes that are published as that file's.
-pub(super) fn damage(kind: Damage, path: &Path, good: Vec<u8>, compiler: &Compiler) -> Result<Vec<u8>> {
+/// Puts something in the place of a plugin's file, if anything. Returns the bytes that are published as that file's.
+pub(super) fn damage(kind: Option<Damage>, path: &Path, compiler: &Compiler) -> Result<Vec<u8>> {
+    let good = std::fs::read(path)?;
+    let Some(kind) = kind else { return Ok(good) };
     let mut bytes = good.clone();
     match kind {
         Damage::Cut => bytes.truncate(code_of_tick(&good)?),
         Damage::Empty => bytes.clear(),
         Damage::Script => bytes = b"#!/bin/sh\necho this is no library\n".to_vec(),
+        Damage::OtherCompiler => rename_compiler(&mut bytes, compiler),
         Damage::Narrow => put(&mut bytes, CLASS, &[elf::ELFCLASS32.0]),
         Damage::OtherMachine => {
             let other = if cfg!(target_arch = "aarch64") { elf::EM_X86_64 } else { elf::EM_AARCH64 };
@@ -43,16 +46,13 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes.iter_mut().skip(at).zip(value).for_each(|(byte, value)| *byte = *value);
 }
 
-/// Makes the descriptor name another compiler of equally long a name.
-pub(super) fn renamed_compiler(mut bytes: Vec<u8>, compiler: &Compiler) -> Vec<u8> {
+/// Makes the descriptor name a compiler with another first digit.
+fn rename_compiler(bytes: &mut [u8], compiler: &Compiler) {
     let name = format!("{}={}", fact::RUSTC, compiler.version);
+    let digit = fact::RUSTC.len() + 1;
     let places: Vec<usize> =
-        (0..bytes.len().saturating_sub(name.len())).filter(|&at| bytes[at..].starts_with(name.as_bytes())).collect();
-    for at in places {
-        // The first digit of the version.
-        bytes[at + fact::RUSTC.len() + 1] = b'0';
-    }
-    bytes
+        bytes.windows(name.len()).enumerate().filter(|(_, text)| *text == name.as_bytes()).map(|(at, _)| at).collect();
+    places.into_iter().for_each(|at| put(bytes, at + digit, b"0"));
 }
 
 /// Where the machine code of `tick` begins in the file.

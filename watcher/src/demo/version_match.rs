@@ -36,7 +36,7 @@ pub(super) fn run(request: &Request, output: &mut Output) -> Result<ExitCode, Fa
         return Ok(ExitCode::Success);
     }
     output.line("building the example, as `cargo pitstop run` would".to_owned());
-    let mut workshop = Workshop::open()?;
+    let workshop = Workshop::open()?;
     let program = Loader::of(&workshop.program)?;
     if !output.is_json() {
         output.result(&table::head());

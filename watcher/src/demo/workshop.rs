@@ -1,7 +1,7 @@
 //! Builds the example's program once, and its plugin in every variant, as `cargo pitstop run` builds programs and images.
 
-use super::cases::{Case, Compiler as Wish, Edit};
-use super::damage::{damage, renamed_compiler};
+use super::cases::{Case, Compiler as Wish, Damage, Edit};
+use super::damage::damage;
 use crate::build::{Cancel, Linkage, Outcome, Place, UNNAMED, compile};
 use crate::cargo::{self, Selection, Wanted, Workspace, directory_of};
 use crate::cli::LinkageChoice;
@@ -13,6 +13,7 @@ use crate::unit::{Argument, Compiler};
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::allocator;
 use pitstop_contract::session::IMAGES;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,7 +33,6 @@ pub(super) struct Workshop {
     base: Build,
     /// The program, as it was built at first.
     pub(super) program: PathBuf,
-    images: u32,
 }
 
 /// What one run of cargo leads to.
@@ -80,71 +80,56 @@ impl Workshop {
         let base = Build::new(&workspace, &selection, &wanted, &session)?;
         let place = place(&session, "program")?;
         let jobs = base.program.everything();
-        compiled(&base, &jobs, Generation::LINKED, &base.linkage, &place)?;
+        base.compile(&jobs, &place)?;
         // From now on cargo has nothing to tell.
         selection.build_flags.push("--quiet".to_owned());
         let (program, _) = place.output(&base.program.units[base.program.host], Form::Host);
-        Ok(Self { session, example, workspace, selection, wanted, base, program, images: 0 })
+        Ok(Self { session, example, workspace, selection, wanted, base, program })
     }
 
     /// Builds a case's variant of the plugin.
-    pub(super) fn build(&mut self, case: &Case) -> Result<Published, Fatal> {
+    pub(super) fn build(&self, case: &Case) -> Result<Published, Fatal> {
         let _restored = Edited::make(&self.example, case.edits)?;
-        let asks_cargo = case.edits.iter().any(|edit| edit.file.ends_with("Cargo.toml"));
-        let mut doctored = false;
-        let fresh = match case.compiler {
-            Wish::Same if asks_cargo => Some(self.ask_cargo(&self.selection)?),
-            Wish::Same => None,
-            Wish::Other => {
-                let nightly = nightly().filter(|nightly| nightly.version != self.base.compiler.version);
-                let build = nightly.map(|nightly| {
-                    let rustc = Some(nightly.path);
-                    self.ask_cargo(&Selection { rustc, ..self.selection.clone() })
-                });
-                doctored = build.is_none();
-                build.transpose()?
+        let asked = match case.compiler {
+            Wish::Other => self.ask_nightly()?,
+            Wish::Same if case.edits.iter().any(|edit| edit.file.ends_with("Cargo.toml")) => {
+                Some(self.ask_cargo(&self.selection)?)
             }
+            Wish::Same => None,
         };
-        let used = fresh.as_ref().unwrap_or(&self.base);
-        let mut program = used.program.copy();
-        for option in case.options {
-            let option = Argument { flag: "-C".to_owned(), value: Some((*option).to_owned()) };
-            program.units.iter_mut().for_each(|unit| unit.arguments.push(option.clone()));
-        }
-        let alone = Linkage::SelfContained {
-            reason: "asked for".to_owned(),
-            native: None,
-            allocator: allocator::SYSTEM.to_owned(),
-        };
-        let linkage = if case.is_static { &alone } else { &used.linkage };
-        let place = place(&self.session, case.name)?;
-        let plugin = program.images();
-        let linked = plugin.iter().flat_map(|job| program.closure(job.unit).into_iter().filter(|id| *id != job.unit));
+        let is_doctored = case.compiler == Wish::Other && asked.is_none();
+        let build = asked.as_ref().unwrap_or(&self.base).with(case);
+        let plugin = build.program.images();
+        let linked = plugin.iter().flat_map(|job| build.program.closure(job.unit)).collect::<BTreeSet<_>>();
+        let linked = linked.into_iter().filter(|id| plugin.iter().all(|job| job.unit != *id));
         let mut jobs: Vec<Job> = linked.map(|unit| Job { unit, form: Form::Linked }).collect();
         jobs.extend(plugin);
-        self.images += 1;
-        let build = Build { program, compiler: used.compiler.clone(), linkage: linkage.clone() };
-        let path = compiled(&build, &jobs, Generation(self.images), &build.linkage, &place)?;
-        let path = path.ok_or_else(|| Fatal::workspace(format!("{}: no image was built", case.name)))?;
-        let cannot = |error: std::io::Error| Fatal::session(format!("{}: {error}", path.display()));
-        let mut bytes = std::fs::read(&path).map_err(cannot)?;
-        if doctored {
-            bytes = renamed_compiler(bytes, &self.base.compiler);
-            std::fs::write(&path, &bytes).map_err(cannot)?;
-        }
-        let bytes = match case.damage {
-            Some(kind) => damage(kind, &path, bytes, &self.base.compiler).map_err(cannot)?,
-            None => bytes,
-        };
-        let instead = doctored.then_some("no nightly: doctored");
-        Ok(Published { bytes: bytes.len() as u64, crc32: crc32fast::hash(&bytes), path, instead })
+        let image = build.compile(&jobs, &place(&self.session, case.name)?)?;
+        let path = image.ok_or_else(|| Fatal::workspace(format!("{}: no image was built", case.name)))?;
+        let kind = if is_doctored { Some(Damage::OtherCompiler) } else { case.damage };
+        let published = damage(kind, &path, &self.base.compiler);
+        let published = published.map_err(|error| Fatal::session(format!("{}: {error}", path.display())))?;
+        Ok(Published {
+            bytes: published.len() as u64,
+            crc32: crc32fast::hash(&published),
+            path,
+            instead: is_doctored.then_some("no nightly: doctored"),
+        })
     }
 
+    /// Asks cargo for the commands anew: a manifest was edited, or the compiler is another.
     fn ask_cargo(&self, selection: &Selection) -> Result<Build, Fatal> {
         let mut build = Build::new(&self.workspace, selection, &self.wanted, &self.session)?;
-        // Cargo gives the crates other names for it, within; the watcher does not, and so these are not what is shown.
+        // The identities of crates stay as they are, as they do in a session: there is another difference to be found.
         build.program.take_identities(&self.base.program);
         Ok(build)
+    }
+
+    /// `None` without a nightly that is not the program's own compiler.
+    fn ask_nightly(&self) -> Result<Option<Build>, Fatal> {
+        let nightly = nightly().filter(|nightly| nightly.version != self.base.compiler.version);
+        let selection = nightly.map(|nightly| Selection { rustc: Some(nightly.path), ..self.selection.clone() });
+        selection.map(|selection| self.ask_cargo(&selection)).transpose()
     }
 }
 
@@ -157,24 +142,35 @@ impl Build {
         let linkage = linkage(LinkageChoice::Shared, &program, workspace, &capture, &compiler, session)?;
         Ok(Self { program, compiler, linkage })
     }
-}
 
-/// Compiles, and returns the image where there is one among the jobs.
-fn compiled(
-    build: &Build,
-    jobs: &[Job],
-    generation: Generation,
-    linkage: &Linkage,
-    place: &Place,
-) -> Result<Option<PathBuf>, Fatal> {
-    let Build { program, compiler, .. } = build;
-    let report = compile(program, jobs, generation, compiler, linkage, place, &Cancel::default());
-    match report.outcome {
-        Outcome::Built => Ok(report.artifacts.into_iter().next().map(|artifact| artifact.path)),
-        Outcome::Failed { crate_name, rendered, .. } => {
-            Err(Fatal::workspace(format!("`{crate_name}` of the example does not build:\n{}", rendered.trim_end())))
+    /// With the settings of a case.
+    fn with(&self, case: &Case) -> Self {
+        let mut program = self.program.copy();
+        for option in case.options {
+            let option = Argument { flag: "-C".to_owned(), value: Some((*option).to_owned()) };
+            program.units.iter_mut().for_each(|unit| unit.arguments.push(option.clone()));
         }
-        Outcome::Cancelled => Err(Fatal::workspace("the build was stopped")),
+        let linkage = if case.is_static {
+            let (reason, allocator) = ("asked for".to_owned(), allocator::SYSTEM.to_owned());
+            Linkage::SelfContained { reason, native: None, allocator }
+        } else {
+            self.linkage.clone()
+        };
+        Self { program, compiler: self.compiler.clone(), linkage }
+    }
+
+    /// Returns the image where there is one among the jobs.
+    fn compile(&self, jobs: &[Job], place: &Place) -> Result<Option<PathBuf>, Fatal> {
+        let Self { program, compiler, linkage } = self;
+        // A place has one image at most.
+        let report = compile(program, jobs, Generation(1), compiler, linkage, place, &Cancel::default());
+        match report.outcome {
+            Outcome::Built => Ok(report.artifacts.into_iter().next().map(|artifact| artifact.path)),
+            Outcome::Failed { crate_name, rendered, .. } => {
+                Err(Fatal::workspace(format!("`{crate_name}` of the example does not build:\n{}", rendered.trim_end())))
+            }
+            Outcome::Cancelled => Err(Fatal::workspace("the build was stopped")),
+        }
     }
 }
 
