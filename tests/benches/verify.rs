@@ -111,6 +111,8 @@ fn from_section(program: &[u8]) -> pitstop_contract::descriptor::Descriptor {
 
 fn newest(images: &Path) -> PathBuf {
     let files = std::fs::read_dir(images).expect("images").flatten().map(|entry| entry.path());
+    // Beside each lies what the command has read of it.
+    let files = files.filter(|path| path.extension().is_some_and(|kind| kind == std::env::consts::DLL_EXTENSION));
     files.max_by_key(|path| path.metadata().and_then(|found| found.modified()).ok()).expect("an image")
 }
 

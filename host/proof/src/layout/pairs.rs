@@ -231,7 +231,17 @@ impl<'a> Pairs<'a> {
         found: &'a [Field],
         step: &dyn Fn(&'a str) -> Step<'a>,
     ) {
-        let (both, only_expected, only_found) = matched(expected, found, |field| (&field.name, field.offset));
+        let (mut both, mut only_expected, mut only_found) =
+            matched(expected, found, |field| (&field.name, field.offset));
+        // A tuple's fields are counted, so that one without bytes can take the name of one that has some.
+        both.retain(|(field, other)| {
+            let alike = self.is_weightless(self.expected, field) == self.is_weightless(self.found, other);
+            if !alike {
+                only_expected.push(*field);
+                only_found.push(*other);
+            }
+            alike
+        });
         for (field, other) in both {
             let offsets = Some((field.offset, other.offset));
             let to = self.add(field.ty, other.ty);

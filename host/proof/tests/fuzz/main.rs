@@ -157,15 +157,15 @@ fn one(corpus: &Corpus, input: u64, tally: &mut Tally) {
         }
         6 => {
             tally.inputs[1] += 1;
-            let whole = [(0..corpus.descriptor.len())];
-            let _ = Descriptor::parse(&damage(&corpus.descriptor, &whole, dice));
+            let whole = 0..corpus.descriptor.len();
+            let _ = Descriptor::parse(&damage(&corpus.descriptor, std::slice::from_ref(&whole), dice));
         }
         _ => {
             tally.inputs[2] += 1;
             let sample = dice.one(&corpus.graphs);
             let damaged = if dice.chance(50) {
-                let whole = [(0..sample.json.len())];
-                serde_json::from_slice(&damage(&sample.json, &whole, dice)).ok()
+                let whole = 0..sample.json.len();
+                serde_json::from_slice(&damage(&sample.json, std::slice::from_ref(&whole), dice)).ok()
             } else {
                 Some(rewired(&sample.layouts, dice))
             };

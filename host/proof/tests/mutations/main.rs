@@ -115,7 +115,7 @@ fn try_edits(compiler: &Compiler, first_seed: u64, wanted: usize) -> Tally {
             let kind = match change {
                 Change::None => 0,
                 Change::Layout(_) => 1,
-                Change::Behind(_) => 2,
+                Change::Behind => 2,
             };
             if tally.counts.get(kind).is_some_and(|count| *count >= wanted) {
                 continue;

@@ -21,7 +21,7 @@ pub(crate) enum Change {
     /// This has another.
     Layout(String),
     /// What crosses has the same layout, but this has not, which the methods of a trait object take.
-    Behind(String),
+    Behind,
 }
 
 /// What the compiler says of a type.
@@ -83,7 +83,7 @@ impl Truth {
         if let Some(what) = self.changed(after, false) {
             return Change::Layout(what);
         }
-        self.changed(after, true).map_or(Change::None, Change::Behind)
+        if self.changed(after, true).is_some() { Change::Behind } else { Change::None }
     }
 
     fn changed(&self, after: &Self, objects: bool) -> Option<String> {

@@ -88,6 +88,14 @@ fn fields_without_bytes_come_and_go_with_a_note() {
 }
 
 #[test]
+fn fields_without_bytes_do_not_take_the_names_of_others() {
+    let moved = world(((4, 4), &[("0", 0, "f32"), ("1", 4, "()")]), ((4, 4), &[("0", 4, "()"), ("1", 0, "f32")]));
+    assert!(moved.iter().all(|line| line.starts_with("note: ")), "{moved:?}");
+    let filled = world(((4, 4), &[("0", 0, "f32"), ("1", 4, "()")]), ((8, 4), &[("0", 0, "f32"), ("1", 4, "f32")]));
+    assert_eq!(filled[0], "World.1: no such field → f32 at 4; size 4 → 8");
+}
+
+#[test]
 fn a_field_without_bytes_that_aligns_is_a_field() {
     let make = |aligned: bool| {
         move |graph: &mut Graph| {
