@@ -123,17 +123,30 @@ fn enums_generics_maps_traits_and_nested_crates_are_looked_into() {
     let reasons = edited.refuses(&[("Grid<u16, 2>", "Grid<i16, 2>")]);
     is_layout(&reasons, "World.grid.cells[][]", "u16", "i16");
 
-    let reasons =
-        edited.refuses(&[("fn apply(&self) -> u32;", "fn apply(&self) -> u32;\n    fn more(&self) -> u32 { 1 }")]);
+    let reasons = edited.refuses(&[(
+        "fn apply(&self, light: &Light) -> u32;",
+        "fn apply(&self, light: &Light) -> u32;\n    fn more(&self) -> u32 { 1 }",
+    )]);
     assert!(reasons.iter().all(|reason| reason.rule == Rule::Layout), "{reasons:?}");
     assert!(reasons[0].subject.starts_with("World.effects[]"), "{reasons:?}");
 
     // Of one length: only the methods' places tell.
     let reasons = edited.refuses(&[
-        ("fn apply(&self) -> u32;\n", "fn name(&self) -> u32 { 1 }\n    fn apply(&self) -> u32;\n"),
+        (
+            "fn apply(&self, light: &Light) -> u32;\n",
+            "fn name(&self) -> u32 { 1 }\n    fn apply(&self, light: &Light) -> u32;\n",
+        ),
         ("    fn name(&self) -> u32 { 9 }\n}", "}"),
     ]);
     is_layout(&reasons, "dyn logic::Effect", "methods apply, name", "methods name, apply");
+
+    // Of what a method behind `dyn` is given, by whichever image's code.
+    let reasons = edited.refuses(&[
+        ("pub level: u32", "pub level: f32"),
+        ("Light { level: 0 }", "Light { level: 0.0 }"),
+        ("light.level", "light.level as u32"),
+    ]);
+    is_layout(&reasons, "Light.level", "u32 at 0", "f32 at 0");
 
     let reasons = edited.refuses_in("parts/src/lib.rs", &[("pub spokes: u32", "pub spokes: i32")]);
     is_layout(&reasons, "World.wheels?[].spokes", "u32 at 4", "i32 at 4");

@@ -114,7 +114,7 @@ fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -
 pub fn crosses(crate_name: &str, root: &Root, built: &Built, found: &Layouts) -> bool {
     let is_public = built.slots.get(&root.name).is_some_and(|slot| slot.public);
     match root.kind {
-        RootKind::Keyed => true,
+        RootKind::Keyed | RootKind::Method => true,
         // Of other crates that are linked into the image, it need not know every function.
         RootKind::Slot => is_public && (crate_of(&root.name) == crate_name || found.slot(&root.name).is_some()),
         RootKind::Export | RootKind::Own => false,

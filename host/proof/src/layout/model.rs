@@ -58,6 +58,8 @@ pub struct Root {
 pub enum RootKind {
     /// By the signature of a reloadable function.
     Slot,
+    /// As what a method behind `dyn` takes and gives, its receiver aside. The name is `dyn logic::Draw::draw`.
+    Method,
     /// The crate takes the type's `TypeId`, and a reachable type keeps values by `TypeId` (`dyn Any`, a type map, Bevy's
     /// components): a value of it may lie there.
     Keyed,

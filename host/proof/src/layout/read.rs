@@ -3,7 +3,7 @@
 mod own;
 
 use super::canonical::canonical;
-use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant};
+use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant, Vtable};
 use super::name::normalised;
 use super::scan::{Location, Scanned, Variable};
 use super::vtables;
@@ -14,7 +14,7 @@ use gimli::constants as dw;
 use gimli::{AttributeValue, UnitOffset};
 use object::{Object, ObjectSection, SectionFlags, SectionKind};
 use pitstop_contract::descriptor::{Descriptor, SECTION_ELF, crate_of, fact};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 pub use own::own;
@@ -236,13 +236,97 @@ impl<'a, 'f> Border<'a, 'f> {
             }
             self.read_waiting();
         }
+        let vtables = self.read_methods(&mut roots);
         self.measure_arrays();
-        let crossing: Vec<&str> =
-            self.types.iter().map(|ty| ty.name.as_str()).filter(|name| name.starts_with("dyn ")).collect();
-        let vtables = vtables::read(self.file, &self.vtables, &crossing);
         self.statics.sort();
         self.statics.dedup();
         Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, vtables, statics: self.statics }
+    }
+
+    /// What methods behind `dyn` take and give crosses too: one of an old image's may be called with new values.
+    fn read_methods(&mut self, roots: &mut Vec<Root>) -> Vec<Vtable> {
+        let mut vtables: Vec<Vtable> = Vec::new();
+        let (mut names, mut functions) = (None, HashMap::new());
+        let mut best: BTreeMap<String, (usize, TypeId)> = BTreeMap::new();
+        // What they take may lead to other traits.
+        for _ in 0..NAME_DEPTH {
+            let is_new = |name: &str| name.starts_with("dyn ") && !vtables.iter().any(|known| known.name == *name);
+            let crossing: BTreeSet<&str> =
+                self.types.iter().map(|ty| ty.name.as_str()).filter(|name| is_new(name)).collect();
+            let crossing: Vec<String> = crossing.into_iter().map(str::to_owned).collect();
+            if crossing.is_empty() || self.vtables.is_empty() {
+                break;
+            }
+            let names = names.get_or_insert_with(|| vtables::Names::of(self.file));
+            let (read, methods) = vtables::read(names, &self.vtables, &crossing);
+            if read.is_empty() {
+                break;
+            }
+            vtables.extend(read);
+            if functions.is_empty() {
+                functions = self.functions();
+            }
+            for method in methods {
+                let Some(place) = functions.get(&method.address).cloned() else { continue };
+                let Some((parameters, ty)) = self.method(&place) else { continue };
+                // One type's method may be described with less than another's.
+                let known = best.entry(format!("{}::{}", method.of, method.name)).or_insert((parameters, ty));
+                if known.0 < parameters {
+                    *known = (parameters, ty);
+                }
+            }
+            self.read_waiting();
+        }
+        roots.extend(best.into_iter().map(|(name, (_, ty))| Root { name, kind: RootKind::Method, ty }));
+        vtables.sort_by(|a, b| a.name.cmp(&b.name));
+        vtables
+    }
+
+    /// All functions of the scanned units, by where their code begins.
+    fn functions(&self) -> HashMap<u64, Place<'a>> {
+        let mut found = HashMap::new();
+        for scanned in self.scanned.values() {
+            for &offset in &scanned.functions {
+                let place = Place { unit: Rc::clone(&scanned.unit), offset };
+                let low = place.entry().and_then(|entry| entry.attr_value(dw::DW_AT_low_pc));
+                if let Some(address) = low.and_then(|low| self.reader.address(&scanned.unit, low)) {
+                    found.insert(address, place);
+                }
+            }
+        }
+        found
+    }
+
+    /// A method's type without its receiver, and how many parameters it has.
+    fn method(&mut self, place: &Place<'a>) -> Option<(usize, TypeId)> {
+        let entry = place.entry()?;
+        // Where it was also inlined, its description is elsewhere.
+        let origin = entry.attr_value(dw::DW_AT_abstract_origin).or(entry.attr_value(dw::DW_AT_specification));
+        if let Some(origin) = origin.and_then(|origin| self.reader.follow(&place.unit, origin))
+            && origin.entry().is_some_and(|origin| !origin.has_attr(dw::DW_AT_abstract_origin))
+        {
+            let described = self.method_at(&origin);
+            if described.is_some() {
+                return described;
+            }
+        }
+        self.method_at(place)
+    }
+
+    fn method_at(&mut self, place: &Place<'a>) -> Option<(usize, TypeId)> {
+        let entry = place.entry()?;
+        let parameters: Option<Vec<TypeId>> = self
+            .each(place, dw::DW_TAG_formal_parameter, |border, place, entry| {
+                entry.has_attr(dw::DW_AT_type).then(|| border.type_at(&place.unit, entry))
+            })
+            .into_iter()
+            .collect();
+        let parameters = parameters.filter(|parameters| !parameters.is_empty())?;
+        let result = entry.has_attr(dw::DW_AT_type).then(|| self.type_at(&place.unit, &entry));
+        let count = parameters.len();
+        let kind = Kind::Function { parameters: parameters.into_iter().skip(1).collect(), result };
+        let ty = Type { name: "fn".to_owned(), size: None, align: None, generics: Vec::new(), kind };
+        Some((count, self.add(ty)))
     }
 
     /// Debug info leaves the size of an array to its reader.

@@ -26,12 +26,12 @@ impl Difference {
         match (self.root_kind, self.parameter) {
             (RootKind::Keyed, _) => format!("{root}, kept by type"),
             (RootKind::Own, _) => root.clone(),
-            (RootKind::Slot | RootKind::Export, Some(index)) => match parameter(root, index) {
+            (RootKind::Slot | RootKind::Export | RootKind::Method, Some(index)) => match parameter(root, index) {
                 Some(name) => format!("{root}({name})"),
                 None => format!("{root}{}", Step::Argument(index)),
             },
-            (RootKind::Slot | RootKind::Export, None) if self.path == *root => root.clone(),
-            (RootKind::Slot | RootKind::Export, None) => format!("{root}{}", Step::Result),
+            (RootKind::Slot | RootKind::Export | RootKind::Method, None) if self.path == *root => root.clone(),
+            (RootKind::Slot | RootKind::Export | RootKind::Method, None) => format!("{root}{}", Step::Result),
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Scanned<'a> {
     /// Functions of `core::any` for one type, such as `TypeId::of` and `downcast_ref`, by their entries, whose argument is
     /// the type; and vtables of `Any`, by their types.
     pub(super) keyed: Vec<UnitOffset>,
+    /// All functions.
+    pub(super) functions: Vec<UnitOffset>,
 }
 
 struct Scope<'a> {
@@ -52,6 +54,7 @@ impl<'a> Scanned<'a> {
             types: Vec::new(),
             variables: Vec::new(),
             keyed: Vec::new(),
+            functions: Vec::new(),
         };
         // The scopes around the entry, each with its depth.
         let mut around: Vec<(isize, u32)> = Vec::new();
@@ -82,6 +85,9 @@ impl<'a> Scanned<'a> {
                         dw::DW_TAG_structure_type => name.slice().ends_with(b" as core::any::Any>::{vtable_type}"),
                         _ => false,
                     };
+                    if tag == dw::DW_TAG_subprogram {
+                        scanned.functions.push(offset);
+                    }
                     if is_keyed {
                         scanned.keyed.push(offset);
                     }

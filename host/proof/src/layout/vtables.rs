@@ -22,25 +22,39 @@ pub(super) struct Place {
     pub(super) size: u64,
 }
 
+/// A method in one type's table.
+pub(super) struct Method {
+    /// `dyn logic::Draw`.
+    pub(super) of: String,
+    pub(super) name: String,
+    /// Of its code.
+    pub(super) address: u64,
+}
+
 /// Reads the tables of those traits whose trait objects cross the border: `dyn` types, by name.
-pub(super) fn read(file: &object::File<'_>, places: &[Place], crossing: &[&str]) -> Vec<Vtable> {
+pub(super) fn read(names: &Names, places: &[Place], crossing: &[String]) -> (Vec<Vtable>, Vec<Method>) {
     let wanted: Vec<(&str, &Place)> = places
         .iter()
         .filter_map(|place| {
             let of = trait_of(&place.name)?;
-            crossing.iter().find(|name| principal(name) == Some(of)).map(|name| (*name, place))
+            crossing.iter().find(|name| principal(name) == Some(of)).map(|name| (name.as_str(), place))
         })
         .collect();
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    let names = Names::of(file);
-    let width: u64 = if file.is_64() { 8 } else { 4 };
+    let width = names.width;
+    let mut code = Vec::new();
     let mut found: BTreeMap<&str, Vec<Option<String>>> = BTreeMap::new();
     for (of, place) in wanted {
         let count = (place.size / width).saturating_sub(BEFORE).min(METHODS);
-        let methods = (BEFORE..BEFORE + count).map(|at| names.method(place.address.checked_add(at * width)?));
-        let methods: Vec<Option<String>> = methods.collect();
+        let pointers = (BEFORE..BEFORE + count).map(|at| place.address.checked_add(at * width));
+        let mut methods = Vec::new();
+        for pointer in pointers {
+            let name = pointer.and_then(|pointer| names.method(pointer));
+            let address = pointer.and_then(|pointer| names.code(pointer));
+            if let (Some(name), Some(address)) = (&name, address) {
+                code.push(Method { of: of.to_owned(), name: name.clone(), address });
+            }
+            methods.push(name);
+        }
         // One type's table may name what another's does not.
         let known = found.entry(of).or_insert_with(|| methods.clone());
         for (known, method) in known.iter_mut().zip(methods) {
@@ -49,7 +63,7 @@ pub(super) fn read(file: &object::File<'_>, places: &[Place], crossing: &[&str])
             }
         }
     }
-    found.into_iter().map(|(of, methods)| Vtable { name: of.to_owned(), methods }).collect()
+    (found.into_iter().map(|(of, methods)| Vtable { name: of.to_owned(), methods }).collect(), code)
 }
 
 /// Compares the order of methods: one that is at another place than before would be called for another.
@@ -101,7 +115,9 @@ fn principal(name: &str) -> Option<&str> {
 }
 
 /// What the file's pointers will lead to, by name.
-struct Names {
+pub(super) struct Names {
+    /// Of a pointer, in bytes.
+    width: u64,
     pointers: HashMap<u64, Pointed>,
     /// By address. Of two functions that the linker made one, neither's name is told.
     functions: HashMap<u64, Option<String>>,
@@ -113,7 +129,7 @@ enum Pointed {
 }
 
 impl Names {
-    fn of(file: &object::File<'_>) -> Self {
+    pub(super) fn of(file: &object::File<'_>) -> Self {
         let mut functions: HashMap<u64, Option<String>> = HashMap::new();
         for symbol in file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
             let name = symbol.name().ok().and_then(method);
@@ -139,7 +155,15 @@ impl Names {
             };
             pointers.extend(pointed.map(|pointed| (at, pointed)));
         }
-        Self { pointers, functions }
+        Self { width: if file.is_64() { 8 } else { 4 }, pointers, functions }
+    }
+
+    /// Where the code is, if it is in the file.
+    fn code(&self, at: u64) -> Option<u64> {
+        match self.pointers.get(&at)? {
+            Pointed::At(address) => Some(*address),
+            Pointed::Named(_) => None,
+        }
     }
 
     fn method(&self, at: u64) -> Option<String> {

@@ -15,10 +15,19 @@ const SOURCE: &str = r#"
     }
     pub enum Shape { Dot, Line { from: u8, to: u64 }, Text(String) }
     pub struct World { pub balls: Vec<rules::Ball>, pub shapes: HashMap<u32, Shape>, pub kinds: BTreeMap<u8, [rules::Kind; 3]>,
-        pub draw: Box<dyn Fn(u32) -> u32>, pub wide: Wide, pub any: Option<Box<dyn std::any::Any>> }
+        pub draw: Box<dyn Fn(u32) -> u32>, pub wide: Wide, pub any: Option<Box<dyn std::any::Any>>, pub signs: Vec<Box<dyn Draw>> }
     #[repr(u128)] pub enum Wide { A(u8) = 1, B = u128::MAX - 1 }
     struct Hidden { value: u64 }
     pub struct Record<F, const N: usize> { bytes: [u8; N], function: std::marker::PhantomData<F> }
+    pub trait Draw { fn draw(&self, canvas: &mut Canvas) -> u8; fn hide(&self) {} }
+    pub struct Canvas { pub lines: Vec<Line> }
+    pub struct Line { pub from: u32, pub to: u32, pub over: Option<Box<dyn Over>> }
+    pub trait Over { fn over(&self, ink: Ink) -> bool; }
+    #[derive(Clone, Copy)] pub struct Ink(pub u16);
+    struct Dot; struct Dash(u8);
+    impl Draw for Dot { fn draw(&self, canvas: &mut Canvas) -> u8 { canvas.lines.clear(); 1 } }
+    impl Draw for Dash { fn draw(&self, canvas: &mut Canvas) -> u8 { canvas.lines.push(Line { from: 0, to: 1, over: Some(Box::new(Dot)) }); self.0 } }
+    impl Over for Dot { fn over(&self, ink: Ink) -> bool { ink.0 > 3 } }
     const _: () = {
         #[used]
         #[unsafe(link_section = ".pitstop")]
@@ -30,6 +39,8 @@ const SOURCE: &str = r#"
         COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         if LAST.replace(by) > by { return None; }
         world.balls.iter_mut().for_each(|ball| ball.x += by);
+        world.signs.push(Box::new(Dot));
+        world.signs.push(Box::new(Dash(by as u8)));
         let any = world.any.as_ref()?;
         any.downcast_ref::<Hidden>().map(|hidden| Shape::Line { from: 1, to: hidden.value })
     }
@@ -151,7 +162,7 @@ fn types_are_read_in_full() {
     let name = |id| layouts.get(id).expect("a type").name.as_str();
     let world = find("logic::World");
     let Kind::Struct { fields } = &world.kind else { panic!("{world:?}") };
-    assert_eq!(fields.len(), 6);
+    assert_eq!(fields.len(), 7);
     assert!(fields.is_sorted_by_key(|field| field.offset));
     let ball = find("logic::rules::Ball");
     assert_eq!((ball.size, ball.align), (Some(16), Some(8)));
@@ -175,6 +186,20 @@ fn types_are_read_in_full() {
     let roots: Vec<(RootKind, &str)> = layouts.roots.iter().map(|root| (root.kind, root.name.as_str())).collect();
     assert_eq!(roots[0], (RootKind::Slot, "logic::update"));
     assert!(roots.contains(&(RootKind::Keyed, "logic::Hidden")), "{roots:?}");
+    // What only methods behind `dyn` lead to, and what that leads to.
+    for method in ["dyn logic::Draw::draw", "dyn logic::Draw::hide", "dyn logic::Over::over"] {
+        assert!(roots.contains(&(RootKind::Method, method)), "{method}: {roots:?}");
+    }
+    find("logic::Canvas");
+    find("logic::Ink");
+    let over = layouts.roots.iter().find(|root| root.name == "dyn logic::Over::over").expect("a root");
+    let Some(Kind::Function { parameters, result }) = layouts.get(over.ty).map(|ty| &ty.kind) else {
+        panic!("{over:?}")
+    };
+    assert_eq!(parameters.iter().map(|id| name(*id)).collect::<Vec<_>>(), ["logic::Ink"]);
+    assert_eq!(result.map(name), Some("bool"));
+    let draw = layouts.vtables.iter().find(|table| table.name == "dyn logic::Draw").expect("a table");
+    assert_eq!(draw.methods, [Some("draw".to_owned()), Some("hide".to_owned())]);
     let statics: Vec<(&str, bool)> =
         layouts.statics.iter().map(|found| (found.name.as_str(), found.thread_local)).collect();
     assert_eq!(statics, [("logic::COUNT", false), ("logic::LAST", true)]);
