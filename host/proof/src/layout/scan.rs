@@ -41,7 +41,7 @@ pub(super) struct Scanned<'a> {
 
 struct Scope<'a> {
     parent: Option<u32>,
-    is_type: bool,
+    tag: dw::DwTag,
     name: Bytes<'a>,
 }
 
@@ -74,13 +74,14 @@ impl<'a> Scanned<'a> {
                 | dw::DW_TAG_enumeration_type
                 | dw::DW_TAG_subprogram => {
                     let name = scanned.name(reader, &mut entries, abbreviation.attributes())?;
-                    let is_type = !matches!(tag, dw::DW_TAG_namespace | dw::DW_TAG_subprogram);
-                    if is_type && let Some(parent) = parent {
+                    if is_type(tag)
+                        && let Some(parent) = parent
+                    {
                         scanned.types.push((offset, parent));
                     }
                     let is_keyed = match tag {
                         // Where `TypeId::of` is part of others, these are what is left of it.
-                        dw::DW_TAG_subprogram => asks_for_type(&name) && scanned.path(parent).starts_with("core::any"),
+                        dw::DW_TAG_subprogram => asks_for_type(&name) && scanned.is_in_core_any(parent),
                         // A value was made a `dyn Any`, whatever the optimiser left of the code that did.
                         dw::DW_TAG_structure_type => name.slice().ends_with(b" as core::any::Any>::{vtable_type}"),
                         _ => false,
@@ -93,12 +94,14 @@ impl<'a> Scanned<'a> {
                     }
                     if depth < DEPTH {
                         around.push((depth, u32::try_from(scanned.scopes.len()).unwrap_or(u32::MAX)));
-                        scanned.scopes.push(Scope { parent, is_type, name });
+                        scanned.scopes.push(Scope { parent, tag, name });
                     }
                 }
                 dw::DW_TAG_variable => {
                     skip(&mut entries, abbreviation.attributes())?;
-                    scanned.variable(reader, offset, parent);
+                    if !scanned.is_in_function(parent) {
+                        scanned.variable(reader, offset, parent);
+                    }
                 }
                 _ => skip(&mut entries, abbreviation.attributes())?,
             }
@@ -163,21 +166,47 @@ impl<'a> Scanned<'a> {
 
     /// The types of this unit with the path that each is in, without those that are parts of others: an enum's variants.
     pub(super) fn defined(&self) -> impl Iterator<Item = (UnitOffset, String)> {
-        let scope = |index: u32| self.scopes.get(usize::try_from(index).ok()?);
-        let whole = self.types.iter().filter(move |(_, parent)| scope(*parent).is_some_and(|scope| !scope.is_type));
+        let whole =
+            self.types.iter().filter(|(_, parent)| self.scope(Some(*parent)).is_some_and(|scope| !is_type(scope.tag)));
         whole.map(|(offset, parent)| (*offset, self.path(Some(*parent))))
+    }
+
+    fn scope(&self, scope: Option<u32>) -> Option<&Scope<'a>> {
+        self.scopes.get(usize::try_from(scope?).ok()?)
+    }
+
+    /// Variables that are a function's own are no statics: those have a namespace of the function's name.
+    fn is_in_function(&self, scope: Option<u32>) -> bool {
+        self.scope(scope).is_some_and(|scope| scope.tag == dw::DW_TAG_subprogram)
+    }
+
+    fn is_in_core_any(&self, scope: Option<u32>) -> bool {
+        let mut inner: &[u8] = b"";
+        let mut next = self.scope(scope);
+        while let Some(scope) = next {
+            if scope.parent.is_none() {
+                return scope.name.slice() == b"core" && inner == b"any";
+            }
+            inner = scope.name.slice();
+            next = self.scope(scope.parent);
+        }
+        false
     }
 
     fn path(&self, scope: Option<u32>) -> String {
         let mut names = Vec::new();
         let mut next = scope;
-        while let Some(scope) = next.and_then(|index| self.scopes.get(usize::try_from(index).ok()?)) {
+        while let Some(scope) = self.scope(next) {
             names.push(String::from_utf8_lossy(scope.name.slice()));
             next = scope.parent;
         }
         names.reverse();
         names.join("::")
     }
+}
+
+fn is_type(tag: dw::DwTag) -> bool {
+    matches!(tag, dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type)
 }
 
 /// Of `core::any`, what has a type as its argument deals in `TypeId`s, but for what gives names.
