@@ -33,7 +33,8 @@ fn linkage(session: &mut Session) -> (String, String, PathBuf) {
 /// Whether the session's images define the allocator's entry, or take it from `std`.
 fn define_allocator(directory: &std::path::Path) -> Vec<bool> {
     let images = std::fs::read_dir(directory.join("images")).expect("images").flatten();
-    let images = images.map(|image| std::fs::read(image.path()).expect("an image"));
+    let images = images.map(|image| image.path()).filter(|path| path.extension().is_some_and(|end| end == "so"));
+    let images = images.map(|path| std::fs::read(path).expect("an image"));
     let defines = |bytes: Vec<u8>| {
         let file = object::File::parse(&*bytes).expect("an image");
         let mut symbols = file.symbols().chain(file.dynamic_symbols());

@@ -115,9 +115,7 @@ impl Workspace {
     /// The crates that use `#[reloadable]`: those that depend on `pitstop-reloadable`.
     pub(crate) fn uses_attribute(&self, manifest_directory: &Path) -> bool {
         let package = self.members().into_iter().find(|package| directory_of(package) == manifest_directory);
-        package.is_some_and(|package| {
-            !is_ours(package) && package.dependencies.iter().any(|dependency| dependency.name == "pitstop-reloadable")
-        })
+        package.is_some_and(|package| !is_ours(package) && may_be_marked(package))
     }
 
     /// The program that the selection means.
@@ -415,6 +413,13 @@ fn list(programs: &[Wanted]) -> String {
 /// Whether a package is Pitstop's own, and so never a reloadable crate.
 pub(crate) fn is_ours(package: &Package) -> bool {
     ["pitstop-host", "pitstop-reloadable", "pitstop-tests"].contains(&package.name.as_str())
+}
+
+/// Whether the crate itself, and not only its tests, depends on `pitstop-reloadable`.
+pub(crate) fn may_be_marked(package: &Package) -> bool {
+    package.dependencies.iter().any(|dependency| {
+        dependency.name == "pitstop-reloadable" && dependency.kind == cargo_metadata::DependencyKind::Normal
+    })
 }
 
 pub(crate) fn directory_of(package: &Package) -> &Path {

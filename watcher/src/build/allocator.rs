@@ -50,7 +50,8 @@ fn others(program: &Program, id: Id) -> impl Iterator<Item = (String, PathBuf)> 
 
 fn type_name(text: &str) -> Option<String> {
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let first = lines.find(|line| line.contains("global_allocator"))?;
+    // An attribute, and not a text that speaks of one.
+    let first = lines.find(|line| line.trim_start().starts_with("#[") && line.contains("global_allocator"))?;
     let rest = std::iter::once(first).chain(lines).collect::<Vec<_>>().join(" ");
     let item = rest.split_once("static ").and_then(|(_, item)| item.split_once('='));
     let typed = item.and_then(|(declared, _)| declared.split_once(':'));
@@ -108,6 +109,7 @@ mod tests {
         let on_a_condition =
             "#[cfg_attr(feature = \"fast\", global_allocator)]\npub static A: Counted<System> = Counted(System);";
         assert_eq!(found(on_a_condition).as_deref(), Some("Counted<System>"));
+        assert_eq!(found("let words = \"a #[global_allocator] of its own\";"), None);
         assert_eq!(found("// #[global_allocator]\nstatic A: System = System;"), None);
         assert_eq!(found("#[global_allocator]\n").as_deref(), Some(""));
     }

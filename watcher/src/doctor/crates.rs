@@ -1,7 +1,7 @@
 //! The workspace's crates: what can be reloaded, what looks as if it could, and what takes long.
 
 use super::finding::Finding;
-use crate::cargo::{Wanted, Workspace, directory_of, is_ours};
+use crate::cargo::{Wanted, Workspace, directory_of, is_ours, may_be_marked};
 use crate::run::rust_files;
 use cargo_metadata::{DependencyKind, Package, PackageId, TargetKind};
 use std::collections::BTreeSet;
@@ -133,7 +133,7 @@ fn outside(workspace: &Workspace, reached: &BTreeSet<PackageId>) -> Vec<Finding>
         reached.contains(&package.id)
             && !workspace.metadata.workspace_members.contains(&package.id)
             && !is_ours(package)
-            && package.dependencies.iter().any(|dependency| dependency.name == RELOADABLE)
+            && may_be_marked(package)
     });
     packages
         .map(|package| {
