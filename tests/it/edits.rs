@@ -181,7 +181,8 @@ fn a_type_that_grew_is_refused() {
     project.edit(LOGIC, "pub score: u32,", "pub score: u32,\n    pub lives: [u64; 2],");
     let reasons = session.rejected();
     assert!(reasons.iter().all(|reason| reason.rule == Rule::Layout), "{reasons:?}");
-    assert!(reasons[0].expected.contains("16 bytes") && reasons[0].found.contains("32 bytes"), "{reasons:?}");
+    assert_eq!(reasons[0].subject, "World.lives", "{reasons:?}");
+    assert!(reasons[0].notes.contains(&"size 16 → 32".to_owned()), "{reasons:?}");
 }
 
 #[test]

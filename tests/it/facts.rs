@@ -17,7 +17,8 @@ fn facts(project: &Project, arguments: &[&str]) -> Facts {
     });
     session.attached();
     session.goes_live_after(|| project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = 43"), "logic");
-    let images = std::fs::read_dir(directory.join("images")).expect("images").flatten().map(|image| image.path());
+    let files = std::fs::read_dir(directory.join("images")).expect("images").flatten().map(|file| file.path());
+    let images = files.filter(|file| file.extension().is_some_and(|end| end == "so"));
     let bytes = std::fs::read(images.last().expect("an image")).expect("an image");
     let file = object::File::parse(&*bytes).expect("an image");
     let section = file.section_by_name(".pitstop").expect("a descriptor");

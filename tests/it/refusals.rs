@@ -86,7 +86,9 @@ impl Tampered {
 
     fn image_of_project(&self) -> Vec<u8> {
         let images = std::fs::read_dir(self.directory.join("images")).expect("images");
-        let good = images.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("liblogic-"));
+        let good = images.flatten().map(|entry| entry.path()).find(|path| {
+            path.to_string_lossy().contains("liblogic-") && path.extension().is_some_and(|end| end == "so")
+        });
         let _ = &self.project;
         std::fs::read(good.expect("the first image")).expect("the first image")
     }
