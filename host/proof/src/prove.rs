@@ -96,16 +96,24 @@ fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -
     if gaps.is_empty() {
         gaps.extend(comparison.unproven);
     }
-    let own = |root: &&Root| root.kind == RootKind::Slot && crate_of(&root.name) == crate_name;
-    let private = expected.roots.iter().filter(own).filter(|root| !is_public(&root.name));
-    let kept = private.filter(|root| {
-        found.slot(&root.name).is_some() && !compare(expected, found, |other| other == *root).differences.is_empty()
-    });
+    let is_private = |root: &Root| {
+        root.kind == RootKind::Slot
+            && crate_of(&root.name) == crate_name
+            && !is_public(&root.name)
+            && found.slot(&root.name).is_some()
+    };
+    let mut kept = BTreeSet::new();
+    // One by one only if there is something to find.
+    if !compare(expected, found, is_private).differences.is_empty() {
+        let private = expected.roots.iter().filter(|root| is_private(root));
+        let changed = private.filter(|root| !agree_on(&root.name, expected, found));
+        kept.extend(changed.map(|root| root.name.clone()));
+    }
     Ok(Proof {
         compared: comparison.compared,
         gaps,
         notes: comparison.notes.iter().map(|note| format!("{} {}", note.path, note.text)).collect(),
-        kept: kept.map(|root| root.name.clone()).collect(),
+        kept,
     })
 }
 
