@@ -115,8 +115,7 @@ impl Shop {
 fn attach_layouts(artifact: &Artifact, bytes: &[u8]) -> std::io::Result<Attachment> {
     // Of an image without a readable descriptor nothing is told; the host refuses it.
     let descriptor = pitstop_proof::descriptor(&artifact.path, bytes).unwrap_or_default();
-    let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
-    let layouts = pitstop_proof::layout::read(bytes, &crates);
+    let layouts = pitstop_proof::layout::read(bytes, &descriptor.crate_names());
     let text = serde_json::to_vec(&layouts)?;
     std::fs::write(layouts_of(&artifact.path), &text)?;
     Ok(Attachment { bytes: text.len() as u64, crc32: crc32fast::hash(&text) })

@@ -27,7 +27,7 @@ const EQUAL: [(&str, Rule, &str); 14] = [
 /// Compares the image's crates with the program's.
 pub fn compare(crate_name: &str, descriptor: &Descriptor, bytes: &[u8], built: &Built) -> Result<(), Vec<Reason>> {
     let Some(own) = descriptor.facts_of(crate_name) else {
-        let found = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = descriptor.crate_names().join(", ");
         return Err(vec![Reason::new(
             Rule::Descriptor,
             crate_name,

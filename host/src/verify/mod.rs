@@ -82,10 +82,7 @@ pub(crate) fn verify(candidate: Candidate, against: &Against<'_>) -> Result<Veri
 
 /// The types that cross the image's border: as the watcher has read them, or else from the image itself.
 fn layouts(image: &Image, path: &Path, bytes: &[u8], descriptor: &Descriptor) -> Layouts {
-    attached(image, path).unwrap_or_else(|| {
-        let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
-        layout::read(bytes, &crates)
-    })
+    attached(image, path).unwrap_or_else(|| layout::read(bytes, &descriptor.crate_names()))
 }
 
 /// What the watcher has read, if it is there, whole, and of a form that is known here.

@@ -298,6 +298,12 @@ impl Descriptor {
         }
     }
 
+    /// The crates that are linked in.
+    #[must_use]
+    pub fn crate_names(&self) -> Vec<&str> {
+        self.crates.iter().map(|facts| facts.crate_name.as_str()).collect()
+    }
+
     /// The facts of a crate.
     #[must_use]
     pub fn facts_of(&self, crate_name: &str) -> Option<&Facts> {

@@ -7,11 +7,9 @@ use super::table;
 use super::workshop::{PLUGIN, Published, Workshop};
 use crate::exit_code::{ExitCode, Fatal};
 use crate::output::Output;
-use object::{Object, ObjectSection};
 use pitstop_contract::Reason;
-use pitstop_contract::descriptor::{Descriptor, SECTION_ELF};
 use pitstop_proof::layout::{self, Layouts};
-use pitstop_proof::{Built, Image, complete, descriptor, file, prove};
+use pitstop_proof::{Built, Image, complete, described, descriptor, file, prove};
 use std::path::Path;
 
 /// What a case came to.
@@ -88,11 +86,8 @@ impl Loader {
     fn of(program: &Path) -> Result<Self, Fatal> {
         let cannot = |error: String| Fatal::session(format!("{}: {error}", program.display()));
         let bytes = std::fs::read(program).map_err(|error| cannot(error.to_string()))?;
-        let parsed = object::File::parse(&*bytes).map_err(|error| cannot(error.to_string()))?;
-        let section = parsed.section_by_name(SECTION_ELF).ok_or_else(|| cannot("no descriptor".to_owned()))?;
-        let records = section.data().map_err(|error| cannot(error.to_string()))?;
         let mut built = Built::default();
-        built.add(Descriptor::parse(records).map_err(|error| cannot(error.to_string()))?);
+        built.add(described(program, &bytes).map_err(|reason| cannot(reason.found))?);
         Ok(Self { built, layouts: layout::read(&bytes, &[PLUGIN]) })
     }
 

@@ -92,8 +92,7 @@ impl Inspected {
         };
         let layouts = match &descriptor {
             Some(descriptor) => {
-                let crates: Vec<&str> = descriptor.crates.iter().map(|facts| facts.crate_name.as_str()).collect();
-                layout::read_with(bytes, &crates, &|companion| beside(path, companion))
+                layout::read_with(bytes, &descriptor.crate_names(), &|companion| beside(path, companion))
             }
             None => layout::own(bytes),
         };

@@ -236,17 +236,17 @@ impl<'a> Reader<'a> {
         let mut found = Vec::new();
         for index in 0..self.headers.len() {
             let Some(unit) = self.unit(index)? else { continue };
-            let text = |names: [dw::DwAt; 2]| {
-                let value = names.into_iter().find_map(|name| unit.root.attr_value(name))?;
+            let text = |names: &[dw::DwAt]| {
+                let value = names.iter().find_map(|name| unit.root.attr_value(*name))?;
                 Some(String::from_utf8_lossy(self.string(&unit, value)?.slice()).into_owned())
             };
-            let Some(name) = text([dw::DW_AT_dwo_name, dw::DW_AT_GNU_dwo_name]) else { continue };
+            let Some(name) = text(&[dw::DW_AT_dwo_name, dw::DW_AT_GNU_dwo_name]) else { continue };
             let id = match (unit.header.type_(), unit.root.attr_value(dw::DW_AT_GNU_dwo_id)) {
                 (UnitType::Skeleton(id), _) => id.0,
                 (_, Some(AttributeValue::DwoId(id))) => id.0,
                 _ => continue,
             };
-            let directory = text([dw::DW_AT_comp_dir, dw::DW_AT_comp_dir]).unwrap_or_default();
+            let directory = text(&[dw::DW_AT_comp_dir]).unwrap_or_default();
             found.push(Skeleton { name, directory, id, addresses: unit.addresses });
         }
         Ok(found)
