@@ -9,7 +9,7 @@ use crate::swap::{Plan, Target, slot_stores};
 use crate::verify::{Against, Candidate, Verified, verify};
 use crossbeam_channel::{Receiver, Sender};
 use notify::{RecursiveMode, Watcher};
-use pitstop_contract::event::Event;
+use pitstop_contract::event::{Answer, Event};
 use pitstop_contract::manifest::{self, Image, Kind, Manifest};
 use pitstop_contract::session::{CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, host_events, host_lock};
 use pitstop_contract::{Generation, Reason, Rule};
@@ -446,6 +446,10 @@ fn panicked(function: &str, message: &str) {
         generation: host.live_generation(function),
         function: function.to_owned(),
         message: message.to_owned(),
+        location: None,
+        backtrace: Vec::new(),
+        count: 1,
+        answer: Answer::Propagate,
     });
     // Nobody may catch it, and then the program ends here: what was reported is written first. Not at any price, for the
     // inbox may be loading an image.

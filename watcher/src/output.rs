@@ -204,6 +204,15 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
             (None, Some(signal)) => format!("{}by signal {signal}", label(RED, "Ended")),
             (None, None) => return None,
         },
+        Event::Migrated { .. }
+        | Event::Saved { .. }
+        | Event::Restored { .. }
+        | Event::RestartWanted { .. }
+        | Event::RestartOffered { .. }
+        | Event::Restarted { .. }
+        | Event::RolledBack { .. }
+        | Event::Crashed { .. }
+        | Event::Retained { .. } => return None,
         Event::Notice { message } => format!("{}{message}", label(YELLOW, "Note")),
     };
     Some(text)

@@ -125,7 +125,19 @@ pub enum Event {
         /// Bytes of the image's file.
         image_bytes: u64,
     },
-    /// A reloaded function panicked. The panic goes on to the host's caller.
+    /// Carried values were saved by the code that made them and restored by the new code, whose types differ.
+    Migrated {
+        /// The crate.
+        #[serde(rename = "crate")]
+        crate_name: String,
+        /// The generation that has restored them.
+        generation: Generation,
+        /// Each value.
+        states: Vec<MigratedState>,
+        /// How long the safe point took for all of them, in ms.
+        took_ms: f64,
+    },
+    /// A reloadable function panicked.
     Panicked {
         /// The crate.
         #[serde(rename = "crate")]
@@ -136,6 +148,94 @@ pub enum Event {
         function: String,
         /// The panic's message.
         message: String,
+        /// `file:line:column` of the panic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        /// What was called by what, innermost first, one frame per entry; empty where none can be had.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        backtrace: Vec<String>,
+        /// How often this panic has happened in this generation: told at the first, and then ever more rarely.
+        #[serde(default = "once")]
+        count: u64,
+        /// What is done about it.
+        #[serde(default)]
+        answer: Answer,
+    },
+    /// Another generation than the newest is live.
+    RolledBack {
+        /// The crate.
+        #[serde(rename = "crate")]
+        crate_name: String,
+        /// What was live.
+        from: Generation,
+        /// What is live now: 0 for the code that is linked into the program.
+        generation: Generation,
+        /// Who wanted it.
+        why: Why,
+    },
+    /// The program's carried values are in a file.
+    Saved {
+        /// Of the request that asked; 0 for a save of the program's own accord.
+        id: u64,
+        /// The file.
+        file: String,
+        /// Each value, as `type` or `type "key"`.
+        states: Vec<String>,
+        /// Those that could not be saved, and why.
+        lost: Vec<Reason>,
+        /// Length of the file, in bytes.
+        bytes: u64,
+        /// How long the safe point took for it, in ms.
+        took_ms: f64,
+    },
+    /// A program that was started anew has its values back.
+    Restored {
+        /// Each value, as `type` or `type "key"`.
+        states: Vec<String>,
+        /// Those that could not be restored, and began anew.
+        lost: Vec<Reason>,
+    },
+    /// The program asks to be started anew, with its state.
+    RestartWanted {
+        /// Why, for a person.
+        why: String,
+    },
+    /// What was changed takes effect in a program that is started anew, which a person may ask for.
+    RestartOffered {
+        /// Why, each a sentence.
+        reasons: Vec<String>,
+    },
+    /// The program was started anew.
+    Restarted {
+        /// Why, for a person.
+        why: String,
+        /// From the end of the one to the start of the other, in ms.
+        down_ms: f64,
+        /// Whether it was given saved values.
+        with_state: bool,
+    },
+    /// The program was ended by a signal that tells of a fault.
+    Crashed {
+        /// The signal's number.
+        signal: i32,
+        /// Its name: `SIGSEGV`.
+        name: String,
+        /// The crate whose code was running; empty where that cannot be told.
+        #[serde(rename = "crate", default)]
+        crate_name: String,
+        /// Its generation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<Generation>,
+        /// The innermost function of an image, or else of the program.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        function: Option<String>,
+        /// What was called by what, innermost first, one frame per entry; empty where none can be had.
+        backtrace: Vec<String>,
+    },
+    /// What earlier generations still take up.
+    Retained {
+        /// Each image that is mapped, the live ones too.
+        images: Vec<RetainedImage>,
     },
     /// The host ended.
     Exited {
@@ -149,6 +249,74 @@ pub enum Event {
         /// A sentence.
         message: String,
     },
+}
+
+/// A carried value that has another layout now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MigratedState {
+    /// Its type: `logic::World`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Its key, empty for the one without.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// The generation that made the value before.
+    pub from: Generation,
+    /// The saved form's length, in bytes.
+    pub bytes: u64,
+    /// How long the saving took, in ms.
+    pub save_ms: f64,
+    /// How long the restoring took, in ms.
+    pub restore_ms: f64,
+}
+
+/// What a program does about a panic in a reloadable function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Goes back to the last good generation, and waits for the next one.
+    Rollback,
+    /// Holds the call until a generation arrives that may do better, and calls that.
+    Hold,
+    /// Lets the caller have the panic.
+    #[default]
+    Propagate,
+}
+
+/// Who wanted an earlier or a later generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Its successor panicked.
+    Panic,
+    /// A person went back.
+    Undo,
+    /// A person went forward again.
+    Redo,
+}
+
+/// An image that is mapped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetainedImage {
+    /// The crate.
+    #[serde(rename = "crate")]
+    pub crate_name: String,
+    /// Its number.
+    pub generation: Generation,
+    /// Whether it is live.
+    pub live: bool,
+    /// Address space, in bytes.
+    pub mapped_bytes: u64,
+    /// Memory that it takes of its own, in bytes; `None` where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
+    /// What keeps it mapped, each a sentence: threads, values, hooks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<String>,
+}
+
+fn once() -> u64 {
+    1
 }
 
 /// A thread that a swap waited for.

@@ -8,7 +8,11 @@ mod generation;
 #[cfg(feature = "serde")]
 pub mod manifest;
 mod reason;
+#[cfg(feature = "serde")]
+pub mod request;
 pub mod session;
+#[cfg(feature = "serde")]
+pub mod snapshot;
 
 pub use generation::Generation;
 pub use reason::{Reason, Rule};

@@ -39,6 +39,10 @@ pub enum Rule {
     Dependencies,
     /// The image would allocate with something else than the program, and each would free the other's memory.
     Allocator,
+    /// A carried value cannot be brought into the new code's form, or code with another layout touches it.
+    State,
+    /// A hook of the user's cancelled the swap.
+    Hook,
 }
 
 impl Rule {
@@ -62,6 +66,8 @@ impl Rule {
             Self::HostCode => "host-code",
             Self::Dependencies => "dependencies",
             Self::Allocator => "allocator",
+            Self::State => "state",
+            Self::Hook => "hook",
         }
     }
 }

@@ -5,6 +5,9 @@
 //!     lock                 held by the watcher while it lives
 //!     manifest.json        what to load; replaced by atomic rename
 //!     events.jsonl         what the watcher says; appended
+//!     requests.jsonl       what a person or the watcher asks of hosts; appended
+//!     state-<pid>-<n>      carried values, as a host has saved them
+//!     host-<pid>.crash     what a host left behind when a signal ended it
 //!     host-<pid>.jsonl     what one host says; appended
 //!     host-<pid>.lock      held by that host while it lives
 //!     images/              staged images, one versioned name each
@@ -17,6 +20,8 @@
 pub const MANIFEST: &str = "manifest.json";
 /// The watcher's event log.
 pub const EVENTS: &str = "events.jsonl";
+/// What is asked of hosts and of the watcher, see [`crate::request::Request`].
+pub const REQUESTS: &str = "requests.jsonl";
 /// The watcher's lock file.
 pub const LOCK: &str = "lock";
 /// Names the newest session; beside the sessions, replaced by atomic rename.
@@ -30,6 +35,8 @@ pub const CACHE: &str = "cache";
 
 /// Environment of the host: the session directory to attach to.
 pub const ENV_SESSION: &str = "PITSTOP_SESSION";
+/// Environment of the host: the file of saved values to begin with.
+pub const ENV_RESTORE: &str = "PITSTOP_RESTORE";
 /// Environment of rustc: which form `#[reloadable]` takes, [`LIVE_HOST`] or [`LIVE_IMAGE`].
 pub const ENV_LIVE: &str = "PITSTOP_LIVE";
 /// Environment of rustc: the facts that go into the descriptor, see [`crate::descriptor::Facts`].
@@ -50,4 +57,16 @@ pub fn host_events(pid: u32) -> String {
 #[must_use]
 pub fn host_lock(pid: u32) -> String {
     format!("host-{pid}.lock")
+}
+
+/// The name of a file of saved values, the `number`th of its host.
+#[must_use]
+pub fn state_file(pid: u32, number: u64) -> String {
+    format!("state-{pid}-{number}")
+}
+
+/// The name of what a host leaves behind when a signal ends it.
+#[must_use]
+pub fn host_crash(pid: u32) -> String {
+    format!("host-{pid}.crash")
 }
