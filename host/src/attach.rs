@@ -3,25 +3,31 @@
 use crate::config::Config;
 use crate::events::{Events, Listeners};
 use crate::gate::{Gate, Unit};
-use crate::inbox::{self, Message};
+use crate::inbox::{self, Message, Session};
 use crate::library::{Library, LibraryError, Shelf};
+use crate::load::Loaded;
 use crate::lock::lock;
 use crate::program::Program;
-use crate::swap::{self, Outcome, Plan};
-use crossbeam_channel::Sender;
+use crate::state::{Code, States};
+use crate::swap::{self, Live, Outcome, Plan};
+use crossbeam_channel::{Receiver, Sender};
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::Event;
-use std::collections::HashMap;
+use pitstop_contract::request::Request;
+use pitstop_contract::session::ENV_RESTORE;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a program that is to end waits for its last words to be written.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The program's end of a session; see [`attach`]. Cheap to copy, and good on any thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Pitstop {
-    host: Option<&'static Host>,
+    pub(crate) host: Option<&'static Host>,
 }
 
 /// What all handles share. One per process.
@@ -35,8 +41,20 @@ pub(crate) struct Host {
     /// Whether a plan waits: all that a safe point looks at.
     ready: AtomicBool,
     pending: Mutex<Option<Plan>>,
+    /// What a safe point is to do besides.
+    asked: Mutex<Option<Asked>>,
     patience: Mutex<Patience>,
-    live: Mutex<HashMap<String, Generation>>,
+    live: Mutex<Live>,
+    pub(crate) states: States,
+}
+
+/// What is asked of the next safe point.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    /// To save all values: the request's number, 0 for nobody's.
+    pub(crate) save: u64,
+    /// And to end the program then.
+    pub(crate) end: bool,
 }
 
 /// How long the host has been trying to swap.
@@ -77,7 +95,7 @@ pub fn attach_with(config: Config) -> Pitstop {
         Some(Host::new(config, program, inbox))
     });
     if let (Some(host), Some((session, receiver))) = (host, mailbox) {
-        STARTED.get_or_init(|| inbox::start(host, session, receiver));
+        STARTED.get_or_init(|| host.begin(session, receiver));
     }
     Pitstop { host: host.as_ref() }
 }
@@ -116,6 +134,31 @@ impl Pitstop {
         }
     }
 
+    /// Goes back to the generation that was live before, at the next safe point: with the same proof, and with carried
+    /// values migrated back. Generations that panicked are passed over.
+    pub fn undo(&self) {
+        self.request(Request::Undo);
+    }
+
+    /// Goes forward again, after an [`undo`](Self::undo).
+    pub fn redo(&self) {
+        self.request(Request::Redo);
+    }
+
+    /// Asks the command to build the program anew and to start it in place of this one, with its carried values.
+    pub fn restart(&self) {
+        if let Some(host) = self.host {
+            host.report(Event::RestartWanted { why: "the program asks for it".to_owned() });
+        }
+    }
+
+    fn request(&self, request: Request) {
+        if let Some(host) = self.host {
+            // The inbox ends with the process only.
+            let _ = host.inbox.send(Message::Asked(request));
+        }
+    }
+
     /// What happens in the session from now on, of the watcher's side too: to show it in the program's own window.
     #[must_use]
     pub fn events(&self) -> Events {
@@ -149,50 +192,107 @@ impl Host {
             inbox,
             ready: AtomicBool::new(false),
             pending: Mutex::new(None),
+            asked: Mutex::new(None),
             patience: Mutex::default(),
             live: Mutex::default(),
+            states: States::default(),
         }
     }
 
-    /// Makes a plan pending in place of whatever is. `fresh` images of a plan that was not carried out are kept, unless
-    /// a newer one of their crate is in the new plan.
+    /// Takes part in a session. A program that is started anew, with values of an earlier run, begins with the code that
+    /// is published: it may know parts of them that the program itself does not.
+    fn begin(&'static self, session: Session, receiver: Receiver<Message>) {
+        self.states.know(&Code::Program(&self.program), &[]);
+        let restores = self.states.read_saved();
+        let is_restarted = std::env::var_os(ENV_RESTORE).is_some();
+        if let Err(reason) = restores {
+            self.report(Event::Restored { states: Vec::new(), lost: vec![reason] });
+        }
+        inbox::start(self, session, receiver);
+        if is_restarted {
+            let (told, looked) = crossbeam_channel::bounded(0);
+            if self.inbox.send(Message::Written(told)).is_ok() {
+                // Ends when the sender is dropped, once the published images are loaded.
+                let _ = looked.recv_timeout(self.config.library_wait);
+            }
+            self.swap();
+        }
+    }
+
+    /// Has the next safe point save, or end the program.
+    pub(crate) fn ask(&self, asked: Asked) {
+        let mut pending = lock(&self.asked);
+        let kept = pending.filter(|pending| pending.end || pending.save > asked.save);
+        *pending = Some(kept.unwrap_or(asked));
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// Makes a plan pending in place of whatever is. `fresh` images of a plan that was not carried out are kept, as far as
+    /// they are live by the new one.
     pub(crate) fn offer(&self, mut plan: Plan) {
         let mut pending = lock(&self.pending);
         if let Some(earlier) = pending.take() {
-            let newer: Vec<String> = plan.fresh.iter().map(|image| image.image.crate_name.clone()).collect();
-            let kept = earlier.fresh.into_iter().filter(|image| !newer.contains(&image.image.crate_name));
+            let is_live = |image: &Arc<Loaded>| {
+                let live = plan.target.get(&image.image.crate_name);
+                live.is_some_and(|live| Arc::ptr_eq(live, image))
+                    && !plan.fresh.iter().any(|fresh| Arc::ptr_eq(fresh, image))
+            };
+            let kept: Vec<Arc<Loaded>> = earlier.fresh.into_iter().filter(is_live).collect();
             plan.fresh.extend(kept);
         }
         *pending = Some(plan);
         self.ready.store(true, Ordering::Release);
     }
 
+    /// What a safe point does when there is something to do.
     #[cold]
-    fn swap(&self) {
-        let mut patience = lock(&self.patience);
+    fn swap(&'static self) {
+        // Code of the user's runs below, which may lead here again.
+        let Ok(mut patience) = self.patience.try_lock() else { return };
         if Gate::inside_here() {
             if !std::mem::replace(&mut patience.told_inside, true) {
                 log::warn!("pitstop: safe_point() inside a unit of work of the same thread: no swap happens there");
             }
             return;
         }
+        if let Some(asked) = lock(&self.asked).take() {
+            self.save(asked.save);
+            if asked.end {
+                self.end();
+            }
+        }
         if patience.not_before.is_some_and(|moment| Instant::now() < moment) {
             return;
         }
         let mut pending = lock(&self.pending);
-        let Some(plan) = pending.as_ref() else { return };
-        match swap::swap(plan, &self.gate, self.config.wait) {
+        let Some(plan) = pending.take() else {
+            self.ready.store(lock(&self.asked).is_some(), Ordering::Release);
+            return;
+        };
+        // What comes meanwhile takes its place.
+        drop(pending);
+        if self.states.due.before_swap() {
+            self.save(0);
+        }
+        let live = lock(&self.live).clone();
+        match swap::swap(self, &plan, &live) {
             Outcome::Swapped(events) => {
                 self.shelf.swapped(&plan.fresh);
-                self.remember(&events);
-                *pending = None;
-                self.ready.store(false, Ordering::Release);
+                *lock(&self.live) = swap::live_by(&plan.target);
                 *patience = Patience::default();
-                drop(pending);
+                let _ = self.inbox.send(Message::Swapped { target: plan.target, why: plan.why });
                 events.into_iter().for_each(|event| self.report(event));
             }
+            Outcome::Refused(reasons) => {
+                let (crate_name, generation) = swap::subject(&plan, &live);
+                *patience = Patience::default();
+                self.report(Event::Rejected { crate_name, generation, reasons });
+                let _ = self.inbox.send(Message::Refused);
+            }
+            Outcome::Watching => self.put_back(plan),
             Outcome::Busy(threads) => {
-                let generation = swap::generation(plan);
+                let generation = swap::generation(&plan);
+                self.put_back(plan);
                 let since = *patience.since.get_or_insert_with(Instant::now);
                 let gave_up = since.elapsed() >= self.config.patience;
                 if gave_up {
@@ -206,15 +306,22 @@ impl Host {
                 patience.told = !gave_up;
             }
         }
+        let waits = lock(&self.pending).is_some() || lock(&self.asked).is_some();
+        self.ready.store(waits, Ordering::Release);
     }
 
-    fn remember(&self, events: &[Event]) {
-        let mut live = lock(&self.live);
-        for event in events {
-            if let Event::Live { crate_name, generation, .. } = event {
-                live.insert(crate_name.clone(), *generation);
-            }
+    /// A plan that could not be carried out yet waits on, unless another has come.
+    fn put_back(&self, plan: Plan) {
+        lock(&self.pending).get_or_insert(plan);
+    }
+
+    /// Ends the program, with all written that it had to say: another one takes over.
+    fn end(&self) -> ! {
+        let (told, written) = crossbeam_channel::bounded(0);
+        if self.inbox.send(Message::Written(told)).is_ok() {
+            let _ = written.recv_timeout(LAST_WORDS);
         }
+        std::process::exit(0);
     }
 
     /// The generation that a function's crate runs.

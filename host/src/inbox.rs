@@ -2,25 +2,36 @@
 //!
 //! Everything that reaches the thread comes through one channel; callbacks only enqueue.
 
-use crate::attach::Host;
+use crate::attach::{Asked, Host};
+use crate::history::History;
 use crate::load::load;
 use crate::program::Program;
+use crate::state::{Code, Save};
 use crate::swap::{Plan, Target, slot_stores};
 use crate::verify::{Against, Candidate, Verified, verify};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use notify::{RecursiveMode, Watcher};
-use pitstop_contract::event::{Answer, Event};
+use pitstop_contract::event::{Answer, Event, Why};
 use pitstop_contract::manifest::{self, Image, Kind, Manifest};
-use pitstop_contract::session::{CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, host_events, host_lock};
+use pitstop_contract::request::Request;
+use pitstop_contract::session::{
+    CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, REQUESTS, host_events, host_lock, state_file,
+};
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
 use pitstop_reloadable::__private::Services;
-use std::collections::{BTreeMap, HashMap};
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+/// How often the inbox looks whether values are to be saved.
+const TICK: Duration = Duration::from_secs(1);
+/// How many files of saved values a program keeps: the newest may be one that it was writing when it crashed.
+const SAVES: usize = 2;
 
 /// All that reaches the inbox's thread.
 pub(crate) enum Message {
@@ -34,6 +45,16 @@ pub(crate) enum Message {
     Written(Sender<()>),
     /// A library was asked for, whose image may have arrived before.
     Replan,
+    /// A plan was carried out.
+    Swapped { target: Target, why: Option<Why> },
+    /// A plan cannot be: what was live stays live.
+    Refused,
+    /// A person asks for something.
+    Asked(Request),
+    /// Code of this generation panicked.
+    RollBack { crate_name: String, generation: Generation },
+    /// Values were saved, to be written down.
+    Save(Save),
 }
 
 /// A session that this host takes part in.
@@ -112,11 +133,17 @@ struct Inbox {
     services: Option<&'static Services>,
     /// By crate, the newest image looked at, loaded or refused.
     seen: HashMap<String, Generation>,
+    /// What is live once every plan is carried out.
     target: Target,
+    history: History,
     /// Images whose code keeps values by their type, the first for each type.
     kept_by_type: Vec<Layouts>,
     last_manifest: Vec<u8>,
     events_read: u64,
+    requests_read: u64,
+    /// Files of saved values, and how many there were.
+    saves: VecDeque<PathBuf>,
+    saved: u64,
 }
 
 impl Inbox {
@@ -127,9 +154,13 @@ impl Inbox {
             services: None,
             seen: HashMap::new(),
             target: Target::new(),
+            history: History::default(),
             kept_by_type: Vec::new(),
             last_manifest: Vec::new(),
             events_read: 0,
+            requests_read: 0,
+            saves: VecDeque::new(),
+            saved: 0,
         }
     }
 
@@ -141,12 +172,35 @@ impl Inbox {
         self.look();
         // Before the first edit comes, which would wait for it.
         self.host.program.layouts();
-        for message in messages {
+        loop {
+            let message = match messages.recv_timeout(TICK) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.host.states.is_empty() && self.host.states.due.now() {
+                        self.host.ask(Asked { save: 0, end: false });
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match message {
                 Message::Touched => self.look(),
                 Message::Report(event) => self.report(event),
                 Message::Written(told) => drop(told),
                 Message::Replan => self.offer(Vec::new()),
+                Message::Swapped { target, why: None } => self.history.went_on(target),
+                Message::Swapped { target, why: Some(_) } => self.history.moved(&target),
+                Message::Refused => self.target = self.history.live().clone(),
+                Message::Asked(request) => self.asked(&request),
+                Message::RollBack { crate_name, generation } => {
+                    self.history.mark(&crate_name, generation);
+                    let live = self.history.live().get(&crate_name).map(|image| image.image.generation);
+                    // Else it is on its way out already.
+                    if live == Some(generation) {
+                        self.go(Why::Panic);
+                    }
+                }
+                Message::Save(save) => self.write_down(save),
                 Message::SessionChanged => {
                     if self.move_to_newest_session() {
                         watch = self.watch();
@@ -189,8 +243,65 @@ impl Inbox {
         true
     }
 
+    fn asked(&mut self, request: &Request) {
+        match request {
+            Request::Undo => self.go(Why::Undo),
+            Request::Redo => self.go(Why::Redo),
+            Request::Save { id, end } => self.host.ask(Asked { save: *id, end: *end }),
+            // The watcher's.
+            Request::Restart => {}
+        }
+    }
+
+    /// Makes an earlier or a later generation pending.
+    fn go(&mut self, why: Why) {
+        let Some(target) = self.history.towards(why) else {
+            let message = match why {
+                Why::Panic => return,
+                Why::Undo => "there is no earlier generation to go back to",
+                Why::Redo => "there is no later generation to go forward to",
+            };
+            return self.report(Event::Notice { message: message.to_owned() });
+        };
+        self.target = target;
+        self.propose(Vec::new(), Some(why));
+    }
+
+    fn write_down(&mut self, save: Save) {
+        let Save { id, snapshot, lost, took } = save;
+        self.saved += 1;
+        let path = self.session.directory.join(state_file(std::process::id(), self.saved));
+        let bytes = rmp_serde::to_vec_named(&snapshot).map_err(|error| error.to_string());
+        let written = bytes.and_then(|bytes| {
+            let length = bytes.len() as u64;
+            // Whole or not at all: it may be the crash of this program that somebody reads it after.
+            let draft = path.with_extension("draft");
+            let moved = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, &path));
+            moved.map(|()| length).map_err(|error| error.to_string())
+        });
+        match written {
+            Ok(bytes) => {
+                let states = snapshot.states.iter().map(|state| crate::state::name(&state.type_name, &state.key));
+                let states = states.collect();
+                let took_ms = took.as_secs_f64() * 1e3;
+                self.report(Event::Saved { id, file: path.display().to_string(), states, lost, bytes, took_ms });
+                self.saves.push_back(path);
+                if self.saves.len() > SAVES {
+                    self.saves.pop_front().map(std::fs::remove_file);
+                }
+            }
+            Err(error) => {
+                let message = format!("carried values cannot be saved in {}: {error}", path.display());
+                self.report(Event::Notice { message });
+            }
+        }
+    }
+
     fn look(&mut self) {
         self.pass_on_events();
+        for request in self.requests() {
+            self.asked(&request);
+        }
         let path = self.session.directory.join(MANIFEST);
         let Ok(bytes) = std::fs::read(&path) else { return };
         if bytes == self.last_manifest {
@@ -300,12 +411,24 @@ impl Inbox {
     fn offer(&mut self, fresh: Vec<Arc<crate::load::Loaded>>) {
         for image in &fresh {
             self.target.insert(image.image.crate_name.clone(), Arc::clone(image));
+            self.history.loaded(Arc::clone(image));
+            self.host.states.know(&Code::Image(Arc::clone(image)), &image.carried.names());
+        }
+        self.propose(fresh, None);
+    }
+
+    fn propose(&mut self, fresh: Vec<Arc<crate::load::Loaded>>, why: Option<Why>) {
+        // A library is not part of what is undone: what calls it by name knows no earlier one.
+        let libraries = self.history.live().iter().filter(|(_, image)| image.image.kind == Kind::Library);
+        for (name, image) in libraries {
+            self.target.entry(name.clone()).or_insert_with(|| Arc::clone(image));
         }
         let mut stores = slot_stores(&self.target, &self.host.program);
         for image in self.target.values().filter(|image| image.image.kind == Kind::Library) {
             stores.extend(self.host.shelf.stores(image));
         }
-        self.host.offer(Plan { stores, fresh });
+        let seats = self.history.seats(&self.target);
+        self.host.offer(Plan { stores, fresh, target: self.target.clone(), seats, why });
         self.host.shelf.arrived(&self.target);
     }
 
@@ -327,28 +450,35 @@ impl Inbox {
         self.host.listeners.tell(&event);
     }
 
-    /// What the watcher said before this host was there is not news.
+    /// What was said and asked before this host was there is not for it.
     fn skip_old_events(&mut self) {
-        let events = std::fs::metadata(self.session.directory.join(EVENTS));
-        self.events_read = events.map_or(0, |metadata| metadata.len());
+        let length = |name| std::fs::metadata(self.session.directory.join(name)).map_or(0, |metadata| metadata.len());
+        (self.events_read, self.requests_read) = (length(EVENTS), length(REQUESTS));
     }
 
     fn pass_on_events(&mut self) {
         let path = self.session.directory.join(EVENTS);
-        let Ok(mut file) = File::open(path) else { return };
-        let mut text = Vec::new();
-        if file.seek(SeekFrom::Start(self.events_read)).is_err() || file.read_to_end(&mut text).is_err() {
-            return;
-        }
-        let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else { return };
-        self.events_read += end as u64 + 1;
-        for line in text[..end].split(|&byte| byte == b'\n') {
-            // A line of a newer watcher's that this host does not know is passed over.
-            if let Ok(event) = serde_json::from_slice::<Event>(line) {
-                self.host.listeners.tell(&event);
-            }
+        for event in appended::<Event>(&path, &mut self.events_read) {
+            self.host.listeners.tell(&event);
         }
     }
+
+    fn requests(&mut self) -> Vec<Request> {
+        appended(&self.session.directory.join(REQUESTS), &mut self.requests_read)
+    }
+}
+
+/// The lines that were appended to a file since it was `read` that far. One that is unknown here, of a newer command's, is
+/// passed over, and one that is still being written is left for the next time.
+fn appended<T: DeserializeOwned>(path: &Path, read: &mut u64) -> Vec<T> {
+    let Ok(mut file) = File::open(path) else { return Vec::new() };
+    let mut text = Vec::new();
+    if file.seek(SeekFrom::Start(*read)).is_err() || file.read_to_end(&mut text).is_err() {
+        return Vec::new();
+    }
+    let Some(end) = text.iter().rposition(|&byte| byte == b'\n') else { return Vec::new() };
+    *read += end as u64 + 1;
+    text[..end].split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 fn read_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest, Reason> {
@@ -376,7 +506,7 @@ fn watch(directory: &Path, inbox: Sender<Message>) -> notify::Result<Box<dyn Wat
             return;
         }
         let names = |name: &str| event.paths.iter().any(|path| path.file_name().is_some_and(|file| file == name));
-        if names(MANIFEST) || names(EVENTS) {
+        if names(MANIFEST) || names(EVENTS) || names(REQUESTS) {
             let _ = inbox.send(Message::Touched);
         } else if names(CURRENT) {
             let _ = inbox.send(Message::SessionChanged);

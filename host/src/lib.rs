@@ -25,9 +25,11 @@ mod attach;
 mod config;
 mod events;
 mod gate;
+mod history;
 mod library;
 mod lock;
 mod program;
+mod state;
 
 pub use attach::{Pitstop, attach, attach_with};
 pub use config::Config;
@@ -36,3 +38,4 @@ pub use gate::Unit;
 pub use library::{Function, FunctionError, Library, LibraryError};
 pub use pitstop_contract::event::{Event, Stages, Waited};
 pub use pitstop_contract::{Generation, Reason, Rule};
+pub use pitstop_reloadable::State;

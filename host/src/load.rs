@@ -3,13 +3,14 @@
 //! An image that was loaded stays mapped for the life of the process: function pointers, vtables, `&'static` data and
 //! thread-local destructors may lead into it.
 
+use crate::state::CarriedTypes;
 use crate::verify::Verified;
 use libloading::Library;
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of};
 use pitstop_contract::manifest::{Image, Kind};
 use pitstop_contract::{Reason, Rule};
 use pitstop_proof::layout::Layouts;
-use pitstop_reloadable::__private::{Entry, Services, Slot, Table};
+use pitstop_reloadable::__private::{Entry, Seat, Services, Slot, Table};
 use std::collections::{BTreeSet, HashMap};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,10 @@ pub(crate) struct Loaded {
     pub(crate) imports: Vec<Import>,
     /// The types that cross its border.
     pub(crate) layouts: Layouts,
+    /// Those of carried values.
+    pub(crate) carried: CarriedTypes,
+    /// Its place among those that touch carried values; `None` for a library.
+    pub(crate) seat: Option<&'static Seat>,
     /// Functions of the program's that must not be replaced by this image's.
     pub(crate) kept: BTreeSet<String>,
     pub(crate) verify_ms: f64,
@@ -57,20 +62,23 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
     let verified = Instant::now();
     // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
     let library = ManuallyDrop::new(open(&path).map_err(|error| vec![refused(&path, &error)])?);
-    let (bodies, imports) = match image.kind {
-        Kind::Library => (HashMap::new(), Vec::new()),
-        Kind::Reloadable => {
-            let entries = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
-            let entries = entries.ok_or_else(|| vec![early(&path)])?;
-            sort(entries, &image.crate_name, &contents.descriptor)?
-        }
-    };
+    let (mut bodies, mut imports) = Sorted::default();
+    let (mut carried, mut seat) = (CarriedTypes::default(), None);
+    if image.kind == Kind::Reloadable {
+        let table = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
+        let table = table.ok_or_else(|| vec![early(&path)])?;
+        (bodies, imports) = sort(table.entries, &image.crate_name, &contents.descriptor)?;
+        carried = CarriedTypes::of(table.states);
+        seat = Some(table.seat);
+    }
     Ok(Loaded {
         image,
         path,
         bodies,
         imports,
         layouts: contents.layouts,
+        carried,
+        seat,
         kept: proof.kept,
         verify_ms: (verified - started).as_secs_f64() * 1e3,
         load_ms: verified.elapsed().as_secs_f64() * 1e3,
@@ -92,6 +100,8 @@ impl Loaded {
             bodies: HashMap::new(),
             imports: Vec::new(),
             layouts: contents.layouts,
+            carried: CarriedTypes::default(),
+            seat: None,
             kept: proof.kept,
             verify_ms: (now - started).as_secs_f64() * 1e3,
             load_ms: 0.0,
@@ -149,17 +159,15 @@ fn early(path: &Path) -> Reason {
 }
 
 /// Hands the services to an image, and returns its table; `None` when it refuses them.
-fn enter(library: &Library, services: &'static Services) -> Result<Option<&'static [Entry]>, String> {
+fn enter(library: &Library, services: &'static Services) -> Result<Option<&'static Table>, String> {
     type EnterImage = unsafe extern "C" fn(*const Services) -> *const Table;
     // SAFETY: the descriptor, written by the macro that defines this symbol, has this reader's format.
     let enter = unsafe { library.get::<EnterImage>(ENTRY_SYMBOL) };
     let enter = enter.map_err(|error| error.to_string())?;
     // SAFETY: the services live as long as the process, and the compiler was shown to be the same.
     let table = unsafe { enter(services) };
-    // SAFETY: the image hands out a leaked table of its static entries, or null.
-    let Some(table) = (unsafe { table.as_ref() }) else { return Ok(None) };
-    // SAFETY: entries and count are those of a static slice, and the image stays mapped.
-    Ok(Some(unsafe { std::slice::from_raw_parts(table.entries, table.count) }))
+    // SAFETY: the image hands out a leaked table of what is static in it, or null; it stays mapped.
+    Ok(unsafe { table.as_ref() })
 }
 
 type Sorted = (HashMap<String, Body>, Vec<Import>);

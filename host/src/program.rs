@@ -1,11 +1,12 @@
 //! What is linked into the running program itself: its reloadable functions and the facts of their crates.
 
+use crate::state::CarriedTypes;
 use pitstop_contract::descriptor::{Descriptor, fact};
 use pitstop_proof::Built;
 use pitstop_proof::layout::{self, Layouts};
-use pitstop_reloadable::__private::{CRATES, ENTRIES, Slot};
+use pitstop_reloadable::__private::{CRATES, ENTRIES, STATES, Slot};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Generation 0: the code linked into the host.
@@ -14,17 +15,33 @@ pub(crate) struct Program {
     pub(crate) built: Built,
     layouts: OnceLock<Layouts>,
     /// By the name of the function.
-    pub(crate) slots: HashMap<String, &'static Slot>,
+    pub(crate) slots: HashMap<String, Linked>,
+    pub(crate) carried: CarriedTypes,
 }
+
+/// A slot, and what it points to as the program begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Linked {
+    pub(crate) slot: &'static Slot,
+    pub(crate) body: *const (),
+}
+
+// SAFETY: the pointer is to code of the program.
+#[expect(unsafe_code, reason = "code pointers are used on the inbox's thread")]
+unsafe impl Send for Linked {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "code pointers are used on the inbox's thread")]
+unsafe impl Sync for Linked {}
 
 impl Program {
     /// Reads the link-time tables. In a plain build they are empty.
     pub(crate) fn linked() -> Self {
-        let mut program = Self::default();
+        let mut program = Self { carried: CarriedTypes::of(&STATES), ..Self::default() };
         for entry in ENTRIES.iter() {
             let Some(slot) = entry.slot() else { continue };
             let Some(descriptor) = read(entry.record()) else { continue };
-            program.slots.extend(descriptor.slots.iter().map(|fact| (fact.name.clone(), slot)));
+            let linked = Linked { slot, body: entry.body() };
+            program.slots.extend(descriptor.slots.iter().map(|fact| (fact.name.clone(), linked)));
             program.built.add(descriptor);
         }
         for descriptor in CRATES.iter().filter_map(|record| read(record)) {
@@ -43,6 +60,16 @@ impl Program {
                 Err(error) => Layouts::unread(format!("the executable cannot be read: {error}")),
             }
         })
+    }
+
+    /// The reloadable crate that a source file is of, as the compiler names both.
+    pub(crate) fn crate_at(&self, file: &str) -> Option<&str> {
+        let is_in = |source: &str| {
+            let folder = Path::new(source).parent();
+            folder.is_some_and(|folder| !folder.as_os_str().is_empty() && Path::new(file).starts_with(folder))
+        };
+        let found = self.built.crates.iter().find(|(_, facts)| is_in(facts.get(fact::SOURCE)));
+        found.map(|(name, _)| name.as_str())
     }
 
     /// Where sessions of this build are, for a host that was started by hand.

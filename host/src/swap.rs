@@ -3,18 +3,19 @@
 //! The inbox prepares the stores beforehand, off the host's threads, so that the safe point only writes pointers. What was
 //! live before stays mapped: a thread may be inside it.
 
-use crate::gate::Gate;
+use crate::attach::Host;
 use crate::load::Loaded;
 use crate::program::Program;
-use pitstop_contract::Generation;
+use crate::state::Obstacle;
 use pitstop_contract::descriptor::{SlotFact, crate_of};
-use pitstop_contract::event::{Event, Stages, Waited};
+use pitstop_contract::event::{Event, Stages, Waited, Why};
 use pitstop_contract::manifest::Kind;
+use pitstop_contract::{Generation, Reason};
 use pitstop_proof::agree_on;
 use pitstop_proof::layout::Layouts;
 use pitstop_proof::slots::replaceable;
-use pitstop_reloadable::__private::Slot;
-use std::collections::HashMap;
+use pitstop_reloadable::__private::{Seat, Slot};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,11 +41,16 @@ impl Cell {
 }
 
 /// Everything a swap does, worked out beforehand.
-#[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) stores: Vec<(Cell, *const ())>,
-    /// Images that become live by it.
+    /// Images that become live by it for the first time.
     pub(crate) fresh: Vec<Arc<Loaded>>,
+    /// What is live by it.
+    pub(crate) target: Target,
+    /// Who may touch carried values from then on.
+    pub(crate) seats: Vec<(&'static Seat, u64)>,
+    /// Why it is not the newest that becomes live; `None` for what was published.
+    pub(crate) why: Option<Why>,
 }
 
 // SAFETY: the pointers are to code that stays mapped.
@@ -54,16 +60,15 @@ unsafe impl Send for Plan {}
 /// Works out the stores into slots that make `target` live: the program's own, and those of every image in it.
 pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *const ())> {
     let mut stores = Vec::new();
-    for (name, slot) in &program.slots {
-        if let Some(pointer) = program.built.slots.get(name).and_then(|fact| body(target, fact, None)) {
-            stores.push((Cell::Slot(slot), pointer));
-        }
+    for (name, linked) in &program.slots {
+        let live = program.built.slots.get(name).and_then(|fact| body(target, fact, None));
+        stores.push((Cell::Slot(linked.slot), live.unwrap_or(linked.body)));
     }
     for image in target.values() {
         for import in &image.imports {
-            let linked = || program.slots.get(&import.fact.name).map(|slot| slot.pointer());
-            let caller = (!program.slots.contains_key(&import.fact.name)).then_some(&image.layouts);
-            if let Some(pointer) = body(target, &import.fact, caller).or_else(linked) {
+            let linked = program.slots.get(&import.fact.name);
+            let caller = linked.is_none().then_some(&image.layouts);
+            if let Some(pointer) = body(target, &import.fact, caller).or(linked.map(|linked| linked.body)) {
                 stores.push((Cell::Slot(import.slot), pointer));
             }
         }
@@ -86,29 +91,78 @@ fn body(target: &Target, fact: &SlotFact, caller: Option<&Layouts>) -> Option<*c
 
 /// What a safe point found.
 pub(crate) enum Outcome {
-    /// The plan is carried out; tell of these images.
+    /// The plan is carried out; tell of these.
     Swapped(Vec<Event>),
     /// Threads are in units of work.
     Busy(Vec<Waited>),
+    /// The next safe point tells whether it can be done.
+    Watching,
+    /// It cannot be: nothing has changed.
+    Refused(Vec<Reason>),
 }
 
-/// Carries a plan out, or waits for up to `wait` and leaves the gate closed.
-pub(crate) fn swap(plan: &Plan, gate: &Gate, wait: Duration) -> Outcome {
-    if let Err(waited) = gate.close(wait) {
+/// Carries a plan out, or waits for up to the host's limit and leaves the gate closed.
+pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Live) -> Outcome {
+    if let Err(waited) = host.gate.close(host.config.wait) {
         return Outcome::Busy(waited);
     }
+    let outcome = exchange(host, plan, live);
+    host.gate.open();
+    outcome
+}
+
+/// All of it, or nothing: with nobody in a unit of work.
+fn exchange(host: &'static Host, plan: &Plan, live: &Live) -> Outcome {
     let begun = Instant::now();
+    let migrations = match host.states.migrate(&plan.target, &host.program) {
+        Ok(migrations) => migrations,
+        Err(Obstacle::Watch) => return Outcome::Watching,
+        Err(Obstacle::Reasons(reasons)) => return Outcome::Refused(reasons),
+    };
+    let storing = Instant::now();
     for (cell, pointer) in &plan.stores {
         cell.set(*pointer);
     }
-    let took = begun.elapsed();
-    gate.open();
+    for (seat, bit) in &plan.seats {
+        seat.set(*bit);
+    }
+    host.states.put(&migrations);
+    let took = storing.elapsed();
     let now = micros_since_1970();
-    let events = plan.fresh.iter().map(|image| live(image, begun, took, now)).collect();
+    host.states.live(plan.target.clone());
+    let mut events = host.states.keep(migrations, begun);
+    match plan.why {
+        None => events.extend(plan.fresh.iter().map(|image| became_live(image, begun, took, now))),
+        Some(why) => events.extend(
+            moves(live, &plan.target).into_iter().map(|(crate_name, from, generation)| Event::RolledBack {
+                crate_name,
+                from,
+                generation,
+                why,
+            }),
+        ),
+    }
     Outcome::Swapped(events)
 }
 
-fn live(image: &Loaded, begun: Instant, took: Duration, now_us: u64) -> Event {
+/// What is live, by crate; those that are not named run what is linked into the program.
+pub(crate) type Live = HashMap<String, Generation>;
+
+/// What is live once a target is.
+pub(crate) fn live_by(target: &Target) -> Live {
+    target.iter().map(|(name, image)| (name.clone(), image.image.generation)).collect()
+}
+
+/// The crates whose code is another once `target` is live: from which generation to which.
+fn moves(live: &Live, target: &Target) -> Vec<(String, Generation, Generation)> {
+    let after = live_by(target);
+    let names: BTreeSet<&String> = live.keys().chain(after.keys()).collect();
+    let of = |map: &Live, name: &String| map.get(name).copied().unwrap_or(Generation::LINKED);
+    let moves = names.into_iter().map(|name| (name.clone(), of(live, name), of(&after, name)));
+    moves.filter(|(_, from, to)| from != to).collect()
+}
+
+fn became_live(image: &Loaded, begun: Instant, took: Duration, now_us: u64) -> Event {
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     let facts = &image.image;
     Event::Live {
@@ -140,5 +194,12 @@ pub(crate) fn micros_since_1970() -> u64 {
 
 /// The highest generation of a plan.
 pub(crate) fn generation(plan: &Plan) -> Generation {
-    plan.fresh.iter().map(|image| image.image.generation).max().unwrap_or_default()
+    plan.target.values().map(|image| image.image.generation).max().unwrap_or_default()
+}
+
+/// What a refusal of a plan is about: the newest of what it would have made live.
+pub(crate) fn subject(plan: &Plan, live: &Live) -> (String, Generation) {
+    let moves = moves(live, &plan.target);
+    let newest = moves.into_iter().max_by_key(|(_, _, generation)| *generation);
+    newest.map_or_else(Default::default, |(crate_name, _, generation)| (crate_name, generation))
 }

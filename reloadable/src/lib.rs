@@ -27,9 +27,11 @@ mod border;
 mod future;
 mod services;
 mod slot;
+mod state;
 mod table;
 
 pub use pitstop_macros::reloadable;
+pub use state::{Migrate, RestoreError, Saved, State};
 
 /// What the attribute's expansion and `pitstop-host` use. Not for direct use: it changes without notice.
 #[doc(hidden)]
@@ -39,6 +41,11 @@ pub mod __private {
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
     pub use crate::services::{HostAllocator, Services, enter_image};
     pub use crate::slot::Slot;
-    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Record, Table, Unsized};
+    #[cfg(debug_assertions)]
+    pub use crate::state::Cell;
+    pub use crate::state::{
+        Access, CHECKED, Carried, Free, Keeper, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, SEAT, Save, Seat,
+    };
+    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Record, STATES, Table, Unsized};
     pub use linkme;
 }

@@ -1,7 +1,8 @@
 //! What the host lends to an image, and the image's first call.
 #![expect(unsafe_code, reason = "the image's entry point and allocator work on what the host hands over")]
 
-use crate::table::{ENTRIES, Table};
+use crate::state::{SEAT, Seat};
+use crate::table::{ENTRIES, STATES, Table};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -62,6 +63,8 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         return std::ptr::null();
     }
     SERVICES.store(services.cast_mut(), Ordering::Release);
+    // The host gives it one when it goes live.
+    SEAT.set(Seat::NONE);
     if let Some(services) = self::services()
         && !services.shared_std
     {
@@ -69,7 +72,7 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         let _ = log::set_logger(services.logger);
         log::set_max_level(level(services.max_level));
     }
-    let table = Table { entries: ENTRIES.as_ptr(), count: ENTRIES.len() };
+    let table = Table { entries: &ENTRIES, states: &STATES, seat: &SEAT };
     Box::into_raw(Box::new(table))
 }
 
@@ -93,7 +96,8 @@ pub(crate) fn raise(function: &str, payload: Box<dyn Any + Send>) -> ! {
     (services.raise)(message)
 }
 
-fn message(payload: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "shares code pointers between threads; linkme declares its sections")]
 
 use crate::slot::Slot;
+use crate::state::{Carried, Seat};
 use linkme::distributed_slice;
 use std::marker::PhantomData;
 
@@ -12,6 +13,10 @@ pub static ENTRIES: [Entry];
 /// The fact records of all reloadable crates of this link unit.
 #[distributed_slice]
 pub static CRATES: [&'static [u8]];
+
+/// The types of carried values that reloadable functions of this link unit name.
+#[distributed_slice]
+pub static STATES: [Carried];
 
 /// A function's record in the descriptor's section.
 ///
@@ -80,10 +85,12 @@ impl Entry {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Table {
-    /// First of the entries.
-    pub entries: *const Entry,
-    /// How many there are.
-    pub count: usize,
+    /// [`ENTRIES`].
+    pub entries: &'static [Entry],
+    /// [`STATES`].
+    pub states: &'static [Carried],
+    /// Its place among those that may touch carried values.
+    pub seat: &'static Seat,
 }
 
 /// Puts a record together in a constant. The parts must be `N` bytes.

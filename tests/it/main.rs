@@ -14,5 +14,6 @@ mod refusals;
 mod repository;
 mod saves;
 mod sessions;
+mod state;
 mod threads;
 mod version_match;

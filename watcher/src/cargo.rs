@@ -279,6 +279,9 @@ impl Workspace {
         settings.write(&folder).map_err(|error| Fatal::session(format!("{}: {error}", folder.display())))?;
         let mut command = Command::new(cargo());
         command.arg("build").args(["-p", package]).args(flags).args(&selection.build_flags);
+        // A `State` checks who touches it in a live build only, see `CHECKED` in `reloadable/src/state/mod.rs`.
+        let checked = format!("profile.{}.package.pitstop-reloadable.debug-assertions=true", selection.profile());
+        command.arg("--config").arg(checked);
         if let Some(path) = &selection.manifest_path {
             command.arg("--manifest-path").arg(path);
         }

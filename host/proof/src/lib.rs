@@ -20,4 +20,4 @@ pub use compiler::compilers;
 pub use complete::{complete, whole};
 pub use debug_info::split::{Companion, Companions};
 pub use image::{described, descriptor, exports};
-pub use prove::{Image, Proof, agree_on, crosses, prove, prove_kept_by_type};
+pub use prove::{Image, Proof, agree_on, carried, crosses, prove, prove_kept_by_type};

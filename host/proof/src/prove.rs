@@ -1,6 +1,6 @@
 //! The whole comparison of an image with what it is to replace: build, functions, types.
 
-use crate::layout::{Borrowed, Layouts, Root, RootKind, borrowed, compare, moved_methods};
+use crate::layout::{Borrowed, Comparison, Layouts, Root, RootKind, borrowed, compare, compare_roots, moved_methods};
 use crate::{Built, facts, slots};
 use pitstop_contract::Reason;
 use pitstop_contract::descriptor::{Descriptor, crate_of};
@@ -72,6 +72,26 @@ pub fn agree_on(slot: &str, caller: &Layouts, callee: &Layouts) -> bool {
     compare(caller, callee, is_it).differences.is_empty()
 }
 
+/// Compares a type of carried values as the code that made a value and other code know it; each is given with the name of
+/// the type's record. `Err` where one of them does not tell.
+///
+/// # Errors
+/// Why this cannot be told.
+pub fn carried(maker: (&Layouts, &str), other: (&Layouts, &str)) -> Result<Comparison, String> {
+    let root = |(layouts, name): (&'_ Layouts, &str)| layouts.root(RootKind::Carried, name).cloned();
+    let lost = |(layouts, name): (&Layouts, &str)| match layouts.gaps.as_slice() {
+        [] => format!("{name}: no debug info"),
+        gaps => format!("{name}: {}", gaps.join(", ")),
+    };
+    let expected = root(maker).ok_or_else(|| lost(maker))?;
+    let found = root(other).ok_or_else(|| lost(other))?;
+    let comparison = compare_roots((maker.0, &expected), (other.0, &found));
+    match comparison.unproven.as_slice() {
+        [] => Ok(comparison),
+        unproven => Err(unproven.join(", ")),
+    }
+}
+
 fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -> Result<Proof, Vec<Reason>> {
     let found = &image.layouts;
     let is_public = |name: &str| built.slots.get(name).is_some_and(|slot| slot.public);
@@ -125,7 +145,8 @@ pub fn crosses(crate_name: &str, root: &Root, built: &Built, found: &Layouts) ->
         RootKind::Keyed | RootKind::Method => true,
         // Of other crates that are linked into the image, it need not know every function.
         RootKind::Slot => is_public && (crate_of(&root.name) == crate_name || found.slot(&root.name).is_some()),
-        RootKind::Export | RootKind::Own => false,
+        // These are migrated where they differ.
+        RootKind::Carried | RootKind::Export | RootKind::Own => false,
     }
 }
 
@@ -158,7 +179,8 @@ fn fresh(image: &Layouts) -> impl Iterator<Item = String> {
 
 /// Values in what the program keeps that may point into an image: the new one, or an old one.
 fn pointing(crate_name: &str, image: &Layouts) -> Vec<String> {
-    let own = |root: &Root| root.kind == RootKind::Slot && crate_of(&root.name) == crate_name;
+    let own =
+        |root: &Root| matches!(root.kind, RootKind::Slot | RootKind::Carried) && crate_of(&root.name) == crate_name;
     let Borrowed { values, more } = borrowed(image, own);
     let say = |(path, what)| format!("{path} ({what}) may point into the generation that made it, which stays mapped");
     let mut notes: Vec<String> = values.into_iter().map(say).collect();

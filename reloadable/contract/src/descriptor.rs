@@ -10,6 +10,7 @@
 //! kind 2, a reloadable function: tag 1 name   tag 3 signature   tag 4 a type: size:u64 align:u64 name, repeated
 //!                               tag 5 the module that the name is in   tag 6 present when other crates may call it
 //!                               tag 7 a parameter's name, repeated
+//! kind 3, a type of carried values: tag 1 name   tag 4 the type   tag 5 the module that the name is in
 //! ```
 //!
 //! The record is written by the `#[reloadable]` attribute while rustc expands it, so that it cannot describe anything
@@ -32,6 +33,7 @@ const MAGIC: [u8; 4] = *b"PIT\x1f";
 const HEADER: usize = 12;
 const KIND_FACTS: u16 = 1;
 const KIND_SLOT: u16 = 2;
+const KIND_CARRIED: u16 = 3;
 const TAG_NAME: u16 = 1;
 const TAG_FACT: u16 = 2;
 const TAG_SIGNATURE: u16 = 3;
@@ -183,6 +185,17 @@ pub struct SlotFact {
     pub types: Vec<TypeFact>,
 }
 
+/// A type of carried values that a reloadable function names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct CarriedFact {
+    /// Module and type as the source writes it: `logic::rules::State<World>`.
+    pub name: String,
+    /// The type.
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
+    pub ty: TypeFact,
+}
+
 /// One part of a record that is put together in a constant of the user's crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -202,7 +215,11 @@ impl SlotFact {
     /// The record of this function.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut record = Record::new(KIND_SLOT);
+        self.encode_as(KIND_SLOT)
+    }
+
+    fn encode_as(&self, kind: u16) -> Vec<u8> {
+        let mut record = Record::new(kind);
         record.field(TAG_NAME, self.name.as_bytes());
         record.field(TAG_SIGNATURE, self.signature.as_bytes());
         if self.public {
@@ -224,7 +241,11 @@ impl SlotFact {
     /// own, sizes and alignments are passed over.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
-        let bytes = self.encode();
+        self.parts_as(KIND_SLOT)
+    }
+
+    fn parts_as(&self, kind: u16) -> Vec<Part> {
+        let bytes = self.encode_as(kind);
         let body = bytes.len() - HEADER + 6;
         let mut parts = vec![Part::Bytes(bytes[..HEADER - 4].to_vec()), Part::BodyLength(body)];
         let mut from = HEADER;
@@ -244,6 +265,24 @@ impl SlotFact {
     }
 }
 
+impl CarriedFact {
+    /// The parts of the record, as those of a function, see [`SlotFact::parts`].
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        self.as_slot().parts_as(KIND_CARRIED)
+    }
+
+    /// The record of this type.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        self.as_slot().encode_as(KIND_CARRIED)
+    }
+
+    fn as_slot(&self) -> SlotFact {
+        SlotFact { name: self.name.clone(), types: vec![self.ty.clone()], ..SlotFact::default() }
+    }
+}
+
 /// All records of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -252,6 +291,9 @@ pub struct Descriptor {
     pub crates: Vec<Facts>,
     /// One per reloadable function of all of these.
     pub slots: Vec<SlotFact>,
+    /// The types of carried values that these name. One may be there more than once.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub carried: Vec<CarriedFact>,
 }
 
 impl Descriptor {
@@ -264,6 +306,7 @@ impl Descriptor {
         for (_, record) in Self::placed(section)? {
             descriptor.crates.extend(record.crates);
             descriptor.slots.extend(record.slots);
+            descriptor.carried.extend(record.carried);
         }
         Ok(descriptor)
     }
@@ -289,6 +332,7 @@ impl Descriptor {
             match kind {
                 KIND_FACTS => descriptor.crates.push(parse_facts(body, at)?),
                 KIND_SLOT => descriptor.slots.push(parse_slot(body, at)?),
+                KIND_CARRIED => descriptor.carried.push(parse_carried(body, at)?),
                 other => {
                     return Err(Malformed::new(at, format!("a record of unknown kind {other}")));
                 }
@@ -448,6 +492,14 @@ fn parse_slot(body: &[u8], at: usize) -> Result<SlotFact, Malformed> {
         slot.name = format!("{module}::{}", slot.name);
     }
     Ok(slot)
+}
+
+fn parse_carried(body: &[u8], at: usize) -> Result<CarriedFact, Malformed> {
+    let mut slot = parse_slot(body, at)?;
+    match slot.types.pop() {
+        Some(ty) => Ok(CarriedFact { name: slot.name, ty }),
+        None => Err(Malformed::new(at, "a carried type without a type")),
+    }
 }
 
 fn parse_type(value: &[u8], at: usize) -> Result<TypeFact, Malformed> {

@@ -5,10 +5,11 @@
 //! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
 
 use crate::signature::{
-    Owner, StaticLifetimes, describe, function_type, mentioned, pointer, pretty, replace_self, with_plain_arguments,
+    Mentioned, Owner, StaticLifetimes, carried, describe, function_type, mentioned, pointer, pretty, replace_self,
+    with_plain_arguments,
 };
 use pitstop_contract::descriptor::{
-    Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, allocator, fact, linkage,
+    CarriedFact, Facts, Part, SECTION_COFF, SECTION_ELF, SECTION_MACHO, SlotFact, TypeFact, allocator, fact, linkage,
 };
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, LIVE_HOST, LIVE_IMAGE};
 use proc_macro2::{Literal, Span, TokenStream};
@@ -446,21 +447,7 @@ fn register(
         parameters: parameter_names(signature),
         types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     };
-    let parts = fact.parts();
-    let fixed: usize = parts.iter().map(fixed_length).sum();
-    let parts = parts.iter().map(|part| match part {
-        Part::Bytes(bytes) => {
-            let literal = Literal::byte_string(bytes);
-            quote!(#literal as &[u8])
-        }
-        Part::BodyLength(length) => quote!(&((#length + MODULE.len()) as u32).to_le_bytes()),
-        Part::Layout(index) => {
-            let ty = &mentioned[*index].ty;
-            quote!(&rt::Layout::<#ty>::NUMBERS)
-        }
-        Part::ModuleLength => quote!(&(MODULE.len() as u32).to_le_bytes()),
-        Part::Module => quote!(MODULE.as_bytes()),
-    });
+    let (fixed, parts) = constant_parts(&fact.parts(), &mentioned);
     let section = section();
     let slot_static =
         slot.map(|slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());));
@@ -468,8 +455,10 @@ fn register(
         Some(slot) => quote!(::core::option::Option::Some(&#slot)),
         None => quote!(::core::option::Option::None),
     };
+    let states = carried(signature, owner).into_iter().map(register_carried);
     quote! {
         #slot_static
+        #(#states)*
         const _: () = {
             use #rt as rt;
             #[allow(unused_imports)]
@@ -483,6 +472,54 @@ fn register(
             static ENTRY: rt::Entry = rt::Entry::new(RECORD.bytes(), #slot, #body as #pointer as *const ());
         };
     }
+}
+
+/// The type of a carried value: its record in the descriptor, and what the host can have done to its values.
+fn register_carried(found: Mentioned) -> TokenStream {
+    let rt = runtime();
+    let fact = CarriedFact { name: found.name.clone(), ty: TypeFact { name: found.name.clone(), size: 0, align: 0 } };
+    let ty = found.ty.clone();
+    let (fixed, parts) = constant_parts(&fact.parts(), &[found]);
+    let section = section();
+    quote! {
+        const _: () = {
+            use #rt as rt;
+            #[allow(unused_imports)]
+            use rt::{NoMigrate as _, NoRestore as _, NoSave as _, Unsized as _};
+            const MODULE: &str = ::core::module_path!();
+            const LENGTH: usize = #fixed + MODULE.len();
+            #section
+            static RECORD: rt::Record<fn(#ty), LENGTH> = rt::Record::new(&[#(#parts),*]);
+            type Of = rt::Of<#ty>;
+            #[rt::linkme::distributed_slice(rt::STATES)]
+            #[linkme(crate = rt::linkme)]
+            static STATE: rt::Carried = rt::Carried {
+                record: RECORD.bytes(),
+                type_name: ::core::any::type_name::<#ty>,
+                operations: rt::Operations::new(Of::SAVE, Of::READ, Of::MIGRATE, Of::DROP),
+            };
+        };
+    }
+}
+
+/// The parts of a record as expressions of generated code, where `rt` and `MODULE` are known, and how many bytes those
+/// have that do not hang on the module.
+fn constant_parts(parts: &[Part], mentioned: &[Mentioned]) -> (usize, Vec<TokenStream>) {
+    let fixed = parts.iter().map(fixed_length).sum();
+    let expression = |part: &Part| match part {
+        Part::Bytes(bytes) => {
+            let literal = Literal::byte_string(bytes);
+            quote!(#literal as &[u8])
+        }
+        Part::BodyLength(length) => quote!(&((#length + MODULE.len()) as u32).to_le_bytes()),
+        Part::Layout(index) => {
+            let ty = mentioned.get(*index).map(|found| &found.ty);
+            quote!(&rt::Layout::<#ty>::NUMBERS)
+        }
+        Part::ModuleLength => quote!(&(MODULE.len() as u32).to_le_bytes()),
+        Part::Module => quote!(MODULE.as_bytes()),
+    };
+    (fixed, parts.iter().map(expression).collect())
 }
 
 /// What the report of a mismatch calls the parameters.

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
+use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Abi, FnArg, Lifetime, ReceiverKind, ReturnType, Safety, Signature, Type};
 
@@ -168,6 +169,10 @@ fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
                 return;
             }
             found.push(Mentioned { name, ty: constant });
+            if carried_in(path).is_some() {
+                // What a `State` holds is not the caller's: it is registered by itself.
+                return;
+            }
             for segment in &path.path.segments {
                 if let syn::PathArguments::AngleBracketed(arguments) = &segment.arguments {
                     for argument in &arguments.args {
@@ -179,6 +184,43 @@ fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
             }
         }
         _ => {}
+    }
+}
+
+/// The types `T` of every `State<T>` in the signature, each once.
+pub(crate) fn carried(signature: &Signature, owner: &Owner<'_>) -> Vec<Mentioned> {
+    struct Find(Vec<Type>);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
+            self.0.extend(carried_in(path).cloned());
+            visit::visit_type_path(self, path);
+        }
+    }
+    let mut find = Find(Vec::new());
+    find.visit_signature(signature);
+    if signature.receiver().is_some()
+        && let Some(ty) = owner.ty
+    {
+        find.visit_type(ty);
+    }
+    let mut found: Vec<Mentioned> = Vec::new();
+    for ty in find.0 {
+        let Ok(ty) = syn::parse2::<Type>(constant(ty.to_token_stream(), owner)) else { continue };
+        let name = format!("State<{}>", pretty(ty.to_token_stream()));
+        if found.iter().all(|known| known.name != name) {
+            found.push(Mentioned { name, ty });
+        }
+    }
+    found
+}
+
+/// `T` of a path that ends in `State<T>`.
+fn carried_in(path: &syn::TypePath) -> Option<&Type> {
+    let last = path.path.segments.last().filter(|segment| segment.ident == "State")?;
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.iter().collect::<Vec<_>>().as_slice() {
+        [syn::GenericArgument::Type(ty)] => Some(ty),
+        _ => None,
     }
 }
 

@@ -88,6 +88,13 @@ pub fn compare(expected: &Layouts, found: &Layouts, roots: impl Fn(&Root) -> boo
     compare_within(expected, found, roots, MOST)
 }
 
+/// Compares one root of the program's with one of an image's, whatever their names.
+#[must_use]
+pub fn compare_roots(expected: (&Layouts, &Root), found: (&Layouts, &Root)) -> Comparison {
+    let (root, other) = (expected.1, found.1);
+    follow(expected.0, found.0, &[(root, other)], MOST, Comparison::default())
+}
+
 pub(super) fn compare_within(
     expected: &Layouts,
     found: &Layouts,
@@ -95,11 +102,10 @@ pub(super) fn compare_within(
     most: usize,
 ) -> Comparison {
     let mut comparison = Comparison::default();
-    let mut pairs = Pairs::new(expected, found);
     let mut starts = Vec::new();
     for root in expected.roots.iter().filter(|root| roots(root)) {
         match counterpart(found, root) {
-            Some(other) => starts.push((root, pairs.add(root.ty, other.ty))),
+            Some(other) => starts.push((root, other)),
             None if root.kind == RootKind::Slot => comparison.unproven.push(format!("{}: no debug info", root.name)),
             // The image does not use the type in this way.
             None => {}
@@ -110,6 +116,19 @@ pub(super) fn compare_within(
         let lost = lost.filter(|root| counterpart(expected, root).is_none());
         comparison.unproven.extend(lost.map(|root| format!("{}: no debug info in the program", root.name)));
     }
+    follow(expected, found, &starts, most, comparison)
+}
+
+fn follow<'a>(
+    expected: &'a Layouts,
+    found: &'a Layouts,
+    starts: &[(&'a Root, &'a Root)],
+    most: usize,
+    mut comparison: Comparison,
+) -> Comparison {
+    let mut pairs = Pairs::new(expected, found);
+    let starts: Vec<(&Root, usize)> =
+        starts.iter().map(|(root, other)| (*root, pairs.add(root.ty, other.ty))).collect();
     if !pairs.follow(most) {
         comparison.unproven.push("the types lead to more pairs than can be compared".to_owned());
     }

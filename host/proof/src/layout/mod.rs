@@ -17,7 +17,7 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Comparison, Difference, Extent, Note, Resized, compare};
+pub use compare::{Comparison, Difference, Extent, Note, Resized, compare, compare_roots};
 pub use model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant, Vtable};
 pub use name::{is_standard, normalised, shown};
 pub use read::{own, read, read_with};

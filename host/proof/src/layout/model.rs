@@ -63,6 +63,9 @@ pub enum RootKind {
     /// The crate takes the type's `TypeId`, and a reachable type keeps values by `TypeId` (`dyn Any`, a type map, Bevy's
     /// components): a value of it may lie there.
     Keyed,
+    /// As the value of a `pitstop_reloadable::State`, which is migrated where its layout changes. A function that takes the
+    /// type; the name is that of its record, `logic::State<World>`.
+    Carried,
     /// By the signature of an exported function, in a file that Pitstop did not build.
     Export,
     /// A type that the file's own crate defines, where it exports no function.
@@ -197,6 +200,12 @@ impl Layouts {
     /// The root of a slot.
     #[must_use]
     pub fn slot(&self, name: &str) -> Option<&Root> {
-        self.roots.iter().find(|root| root.kind == RootKind::Slot && root.name == name)
+        self.root(RootKind::Slot, name)
+    }
+
+    /// A root by its kind and name.
+    #[must_use]
+    pub fn root(&self, kind: RootKind, name: &str) -> Option<&Root> {
+        self.roots.iter().find(|root| root.kind == kind && root.name == name)
     }
 }

@@ -66,6 +66,11 @@ pub fn is_standard(name: &str) -> bool {
     matches!(name.split("::").next(), Some("core" | "alloc" | "std" | "hashbrown" | "indexmap")) && name.contains("::")
 }
 
+/// Whether it is the handle of a carried value.
+pub(super) fn is_carried(name: &str) -> bool {
+    name.starts_with("pitstop_reloadable::state::") && name.contains("::State<")
+}
+
 /// A type's name for a person: without the paths of the standard library and the arguments that are its defaults.
 #[must_use]
 pub fn shown(name: &str) -> String {

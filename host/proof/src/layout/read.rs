@@ -4,7 +4,7 @@ mod own;
 
 use super::canonical::canonical;
 use super::model::{FORMAT, Field, Generic, Kind, Layouts, Root, RootKind, Static, Type, TypeId, Variant, Vtable};
-use super::name::normalised;
+use super::name::{is_carried, normalised};
 use super::scan::{Location, Scanned, Variable};
 use super::vtables;
 use crate::debug_info::data::Data;
@@ -56,10 +56,13 @@ fn read_file(bytes: &[u8], crates: &[&str], companions: &Companions<'_>) -> Resu
 }
 
 /// The descriptor's section, whose records debug info points to.
+#[derive(Default)]
 struct Records {
     address: u64,
     /// By offset: the slot's name.
     slots: BTreeMap<u64, String>,
+    /// By offset: the name of a carried type's record.
+    carried: BTreeMap<u64, String>,
     /// By crate: the file that rustc was given, with which its units' names begin.
     sources: BTreeMap<String, String>,
 }
@@ -70,10 +73,12 @@ impl Records {
         let section = section.ok_or("the file has no descriptor")?;
         let data = section.data().map_err(|error| format!("the descriptor cannot be read: {error}"))?;
         let placed = Descriptor::placed(data).map_err(|error| format!("the descriptor cannot be read: {error}"))?;
-        let mut records = Self { address: section.address(), slots: BTreeMap::new(), sources: BTreeMap::new() };
+        let mut records = Self { address: section.address(), ..Self::default() };
         for (at, descriptor) in placed {
             let slots = descriptor.slots.into_iter().filter(|slot| crates.contains(&crate_of(&slot.name)));
             records.slots.extend(slots.map(|slot| (at as u64, slot.name)));
+            let carried = descriptor.carried.into_iter().filter(|carried| crates.contains(&crate_of(&carried.name)));
+            records.carried.extend(carried.map(|carried| (at as u64, carried.name)));
             for facts in descriptor.crates {
                 let source = facts.get(fact::SOURCE).to_owned();
                 records.sources.insert(facts.crate_name, source);
@@ -82,8 +87,16 @@ impl Records {
         Ok(records)
     }
 
-    fn slot_at(&self, address: u64) -> Option<&str> {
-        self.slots.get(&address.checked_sub(self.address)?).map(String::as_str)
+    /// The slot or the carried type whose record lies there.
+    fn at(&self, address: u64) -> Option<(RootKind, &str)> {
+        let offset = address.checked_sub(self.address)?;
+        let slot = self.slots.get(&offset).map(|name| (RootKind::Slot, name.as_str()));
+        slot.or_else(|| self.carried.get(&offset).map(|name| (RootKind::Carried, name.as_str())))
+    }
+
+    /// How many different ones there are.
+    fn count(&self) -> usize {
+        self.slots.len() + self.carried.values().collect::<BTreeSet<_>>().len()
     }
 
     /// What the names of a crate's units begin with; `None` where a crate's facts do not tell.
@@ -98,8 +111,8 @@ struct Border<'a, 'f> {
     file: &'f object::File<'a>,
     records: Records,
     scanned: HashMap<usize, Rc<Scanned<'a>>>,
-    /// Slot and type, as found.
-    anchors: BTreeMap<String, Place<'a>>,
+    /// Slot or carried type, as found.
+    anchors: BTreeMap<(RootKind, String), Place<'a>>,
     keyed: Vec<Place<'a>>,
     vtables: Vec<vtables::Place>,
     statics: Vec<Static>,
@@ -135,7 +148,7 @@ impl<'a, 'f> Border<'a, 'f> {
             self.scan_units(crates, |name| names.iter().any(|wanted| name.starts_with(wanted)))?;
         }
         // The compiler may have been told to write other paths than it was given.
-        if self.anchors.len() < self.records.slots.len() {
+        if self.anchors.len() < self.records.count() {
             self.scan_units(crates, |_| true)?;
         }
         Ok(())
@@ -169,9 +182,9 @@ impl<'a, 'f> Border<'a, 'f> {
 
     fn variable(&mut self, variable: Variable<'a>, crates: &[&str]) {
         if let Location::At(address) = variable.location
-            && let Some(slot) = self.records.slot_at(address)
+            && let Some((kind, name)) = self.records.at(address)
         {
-            self.anchors.insert(slot.to_owned(), variable.place);
+            self.anchors.insert((kind, name.to_owned()), variable.place);
             return;
         }
         if let Location::At(address) = variable.location
@@ -213,14 +226,19 @@ impl<'a, 'f> Border<'a, 'f> {
 
     fn read(mut self) -> Layouts {
         let mut roots = Vec::new();
-        for (slot, place) in std::mem::take(&mut self.anchors) {
-            if let Some(function) = self.function_of(&place) {
-                roots.push(Root { name: slot, kind: RootKind::Slot, ty: function });
-            }
+        for ((kind, name), place) in std::mem::take(&mut self.anchors) {
+            let Some(function) = self.function_of(&place) else { continue };
+            self.read_waiting();
+            let ty = match kind {
+                RootKind::Carried => self.first_parameter(function),
+                _ => Some(function),
+            };
+            roots.extend(ty.map(|ty| Root { name, kind, ty }));
         }
-        self.read_waiting();
-        let slots: Vec<&str> = self.records.slots.values().map(String::as_str).collect();
-        let lost: Vec<&str> = slots.into_iter().filter(|slot| !roots.iter().any(|root| root.name == **slot)).collect();
+        let wanted = self.records.slots.values().chain(self.records.carried.values());
+        let wanted: BTreeSet<&str> = wanted.map(String::as_str).collect();
+        let lost: Vec<&str> =
+            wanted.into_iter().filter(|wanted| !roots.iter().any(|root| root.name == *wanted)).collect();
         match lost.as_slice() {
             [] => {}
             lost if roots.is_empty() => {
@@ -363,6 +381,13 @@ impl<'a, 'f> Border<'a, 'f> {
         }
     }
 
+    fn first_parameter(&self, function: TypeId) -> Option<TypeId> {
+        match &self.types.get(usize::try_from(function.0).ok()?)?.kind {
+            Kind::Function { parameters, .. } => parameters.first().copied(),
+            _ => None,
+        }
+    }
+
     /// The first type argument of an entry, or the type that a vtable is of.
     fn argument_of(&mut self, place: &Place<'a>) -> Option<TypeId> {
         if let Some(of) = place.entry()?.attr_value(dw::DW_AT_containing_type) {
@@ -423,8 +448,14 @@ impl<'a, 'f> Border<'a, 'f> {
         let number = |name| entry.attr_value(name).and_then(|value| value.udata_value());
         // That of a thin pointer goes without saying.
         let pointer = (entry.tag() == dw::DW_TAG_pointer_type).then(|| u64::from(place.unit.encoding().address_size));
+        let name = self.name_of(place, &entry, NAME_DEPTH);
+        if is_carried(&name) {
+            // Its value is migrated where its type changes, and is compared by itself.
+            let (size, align) = (number(dw::DW_AT_byte_size), number(dw::DW_AT_alignment));
+            return Type { name, size, align, generics: Vec::new(), kind: Kind::Scalar };
+        }
         Type {
-            name: self.name_of(place, &entry, NAME_DEPTH),
+            name,
             size: number(dw::DW_AT_byte_size).or(pointer),
             align: number(dw::DW_AT_alignment),
             generics: self.generics(place),

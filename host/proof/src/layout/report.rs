@@ -26,6 +26,7 @@ impl Difference {
         match (self.root_kind, self.parameter) {
             (RootKind::Keyed, _) => format!("{root}, kept by type"),
             (RootKind::Own, _) => root.clone(),
+            (RootKind::Carried, _) => format!("the carried {root}"),
             (RootKind::Slot | RootKind::Export | RootKind::Method, Some(index)) => match parameter(root, index) {
                 Some(name) => format!("{root}({name})"),
                 None => format!("{root}{}", Step::Argument(index)),

@@ -25,9 +25,16 @@ pub struct Borrowed {
 pub fn borrowed(layouts: &Layouts, roots: impl Fn(&Root) -> bool) -> Borrowed {
     let mut search = Search { layouts, paths: Paths::default(), open: Vec::new(), result: Borrowed::default() };
     let mut visited = vec![false; layouts.types.len()];
-    for root in layouts.roots.iter().filter(|root| root.kind == RootKind::Slot && roots(root)) {
-        let Some(Kind::Function { parameters, .. }) = layouts.get(root.ty).map(|ty| &ty.kind) else { continue };
-        for ty in parameters.iter().filter_map(|id| layouts.get(*id)).filter(|ty| ty.name.starts_with("&mut ")) {
+    for root in layouts.roots.iter().filter(|root| roots(root)) {
+        let kept: Vec<TypeId> = match (root.kind, layouts.get(root.ty).map(|ty| &ty.kind)) {
+            (RootKind::Slot, Some(Kind::Function { parameters, .. })) => {
+                let outlives = |id: &&TypeId| layouts.get(**id).is_some_and(|ty| ty.name.starts_with("&mut "));
+                parameters.iter().filter(outlives).copied().collect()
+            }
+            (RootKind::Carried, _) => vec![root.ty],
+            _ => continue,
+        };
+        for ty in kept.into_iter().filter_map(|id| layouts.get(id)) {
             // The parameter itself is a reference, and does not outlive the call.
             search.inside(ty, None);
             while let Some((id, way)) = search.open.pop() {

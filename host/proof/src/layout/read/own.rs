@@ -7,7 +7,7 @@ use crate::layout::canonical::canonical;
 use crate::layout::{FORMAT, Kind, Layouts, Root, RootKind, Type};
 use crate::signature::{Language, exported_functions};
 use gimli::constants as dw;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many types that a file's crates define are roots.
@@ -37,7 +37,7 @@ fn read_file(bytes: &[u8]) -> Result<Layouts, String> {
     let sections = Sections::of(&data).ok_or("the file has no debug info")?;
     let damaged = |error: gimli::Error| format!("the debug info cannot be read: {error}");
     let reader = Reader::of(sections).map_err(damaged)?;
-    let records = Records { address: 0, slots: BTreeMap::new(), sources: BTreeMap::new() };
+    let records = Records::default();
     let mut border = Border::new(reader, &file, records);
     let mut roots = border.exports(&symbols);
     let crates = border.crates();

@@ -1,0 +1,90 @@
+//! What was live in this program, one after the other: where undo, redo and a panic lead.
+
+use crate::load::Loaded;
+use crate::swap::Target;
+use pitstop_contract::Generation;
+use pitstop_contract::event::Why;
+use pitstop_reloadable::__private::Seat;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Which images were live together, in their order. The first is the program as it was built.
+pub(crate) struct History {
+    targets: Vec<Target>,
+    /// Which of them is live.
+    at: usize,
+    /// Generations of crates that panicked.
+    bad: BTreeSet<(String, Generation)>,
+    /// Every image that was ever loaded, and the seat of each crate.
+    images: Vec<Arc<Loaded>>,
+    seats: BTreeMap<String, u64>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { targets: vec![Target::new()], at: 0, bad: BTreeSet::new(), images: Vec::new(), seats: BTreeMap::new() }
+    }
+}
+
+impl History {
+    /// What is live.
+    pub(crate) fn live(&self) -> &Target {
+        &self.targets[self.at]
+    }
+
+    /// Newly published images are live: what was undone cannot be done again.
+    pub(crate) fn went_on(&mut self, target: Target) {
+        self.targets.truncate(self.at + 1);
+        self.targets.push(target);
+        self.at += 1;
+    }
+
+    /// An earlier or a later one is live.
+    pub(crate) fn moved(&mut self, target: &Target) {
+        let is_it = |known: &Target| same(known, target);
+        if let Some(at) = self.targets.iter().position(is_it) {
+            self.at = at;
+        }
+    }
+
+    /// Code of this generation panicked: nothing leads back to it but a person's redo.
+    pub(crate) fn mark(&mut self, crate_name: &str, generation: Generation) {
+        self.bad.insert((crate_name.to_owned(), generation));
+    }
+
+    /// Where to go, if there is somewhere.
+    pub(crate) fn towards(&self, why: Why) -> Option<Target> {
+        let good = |target: &&Target| {
+            target.values().all(|image| !self.bad.contains(&(image.image.crate_name.clone(), image.image.generation)))
+        };
+        let (earlier, later) = self.targets.split_at(self.at);
+        match why {
+            Why::Undo | Why::Panic => earlier.iter().rev().find(good).cloned(),
+            Why::Redo => later.get(1).cloned(),
+        }
+    }
+
+    /// An image that was loaded.
+    pub(crate) fn loaded(&mut self, image: Arc<Loaded>) {
+        let next = 1_u64.checked_shl(u32::try_from(self.seats.len() + 1).unwrap_or(u32::MAX));
+        self.seats.entry(image.image.crate_name.clone()).or_insert(next.unwrap_or(Seat::NONE));
+        self.images.push(image);
+    }
+
+    /// Who sits where once this is live.
+    pub(crate) fn seats(&self, target: &Target) -> Vec<(&'static Seat, u64)> {
+        let seat_of = |image: &Arc<Loaded>| {
+            let name = &image.image.crate_name;
+            let is_live = target.get(name).is_some_and(|live| Arc::ptr_eq(live, image));
+            let bit = if is_live { self.seats.get(name).copied().unwrap_or(Seat::NONE) } else { Seat::NONE };
+            Some((image.seat?, bit))
+        };
+        self.images.iter().filter_map(seat_of).collect()
+    }
+}
+
+/// Whether the same images are live.
+pub(crate) fn same(one: &Target, other: &Target) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, image)| other.get(name).is_some_and(|other| Arc::ptr_eq(image, other)))
+}

@@ -1,0 +1,290 @@
+//! Brings carried values into the form of new code, all of them or none.
+//!
+//! The code that made a value saves it and the new code restores it, before one pointer is swapped. The old values stay
+//! until nobody can have a reference to them.
+
+use super::{ADVICE, CellPointer, Code, Maker, Place, Registry, Retired, States, Value};
+use crate::lock::lock;
+use crate::program::Program;
+use crate::swap::Target;
+use pitstop_contract::descriptor::crate_of;
+use pitstop_contract::event::{Event, MigratedState};
+use pitstop_contract::{Reason, Rule};
+use std::time::Instant;
+
+/// Values that are to be put in place of others.
+#[derive(Default)]
+pub(crate) struct Migrations(Vec<Moved>);
+
+struct Moved {
+    number: usize,
+    cell: CellPointer,
+    new: *mut (),
+    maker: Maker,
+    before: Before,
+    told: MigratedState,
+}
+
+/// What a value was.
+struct Before {
+    value: *mut (),
+    maker: Maker,
+}
+
+/// A value that has to be migrated, and how.
+struct Wanted {
+    number: usize,
+    name: String,
+    type_name: &'static str,
+    key: String,
+    cell: CellPointer,
+    maker: Maker,
+    to: Code,
+    differs: String,
+}
+
+/// What stands in the way.
+pub(crate) enum Obstacle {
+    /// The program's own code has touched a value that it will not know any more. Whether it does so in each frame the
+    /// next safe point tells.
+    Watch,
+    /// These.
+    Reasons(Vec<Reason>),
+}
+
+impl States {
+    /// Saves and restores all values whose layout is another in `target`.
+    ///
+    /// # Errors
+    /// What stands in the way; then nothing has changed.
+    pub(crate) fn migrate(&self, target: &Target, program: &'static Program) -> Result<Migrations, Obstacle> {
+        let wanted = lock(&self.registry).wanted(target, program)?;
+        let mut migrations = Migrations::default();
+        let mut reasons = Vec::new();
+        for wanted in wanted {
+            match wanted.migrate() {
+                Ok(moved) => migrations.0.push(moved),
+                // Several values of a type fail for one reason.
+                Err(reason) if reasons.iter().any(|known: &Reason| known.found == reason.found) => {}
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() {
+            return Ok(migrations);
+        }
+        migrations.0.into_iter().for_each(|moved| Retired { value: moved.new, maker: moved.maker }.drop());
+        Err(Obstacle::Reasons(reasons))
+    }
+
+    /// Puts the new values in place.
+    pub(crate) fn put(&self, migrations: &Migrations) {
+        for moved in &migrations.0 {
+            moved.cell.get().replace(moved.new);
+        }
+    }
+
+    /// Puts the old values back, and drops the new ones.
+    pub(crate) fn take_back(&self, migrations: Migrations) {
+        for moved in migrations.0 {
+            moved.cell.get().replace(moved.before.value);
+            Retired { value: moved.new, maker: moved.maker }.drop();
+        }
+    }
+
+    /// The new values stay. What they were is dropped when nobody can have a reference to it.
+    pub(crate) fn keep(&self, migrations: Migrations, began: Instant) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::new();
+        let mut registry = lock(&self.registry);
+        for moved in migrations.0 {
+            let (crate_name, generation) = (crate_of(&moved.told.type_name), moved.maker.code.generation());
+            match events.iter_mut().find_map(|event| match event {
+                Event::Migrated { crate_name: known, states, .. } if known == crate_name => Some(states),
+                _ => None,
+            }) {
+                Some(states) => states.push(moved.told),
+                None => events.push(Event::Migrated {
+                    crate_name: crate_name.to_owned(),
+                    generation,
+                    states: vec![moved.told],
+                    took_ms: began.elapsed().as_secs_f64() * 1e3,
+                }),
+            }
+            if let Some(value) = registry.values.get_mut(&moved.number) {
+                value.maker = moved.maker;
+                value.retired.push(Retired { value: moved.before.value, maker: moved.before.maker });
+            }
+        }
+        events
+    }
+
+    /// Brings a value that was just made up to the form of the live code, if that can be done.
+    pub(super) fn brought_up(&self, type_name: &'static str, value: *mut (), maker: Maker) -> (*mut (), Maker) {
+        let to = {
+            let registry = lock(&self.registry);
+            registry.newest(&registry.live, type_name)
+        };
+        let Some(to) = to.filter(|to| maker.code.differs(to, type_name).is_some()) else { return (value, maker) };
+        match transfer(type_name, value, &maker.code, &to) {
+            Ok(transferred) => {
+                let maker_of_new = Maker { drop: transferred.drop, code: to };
+                Retired { value, maker }.drop();
+                (transferred.value, maker_of_new)
+            }
+            Err(reason) => {
+                log::warn!("pitstop: {reason}");
+                (value, maker)
+            }
+        }
+    }
+}
+
+impl Registry {
+    /// The values that have another layout in `target`.
+    fn wanted(&mut self, target: &Target, program: &'static Program) -> Result<Vec<Wanted>, Obstacle> {
+        let mut wanted = Vec::new();
+        let mut reasons = Vec::new();
+        let mut watch = false;
+        let watched = std::mem::take(&mut self.watching);
+        let changed: Vec<(usize, Code, String)> = self
+            .values
+            .iter()
+            .filter_map(|(number, value)| {
+                let program = program.carried.get(value.type_name).map(|_| Code::Program(program));
+                let to = self.newest(target, value.type_name).or(program)?;
+                let differs = self.differs(&value.maker.code, &to, value.type_name)?;
+                Some((*number, to, differs))
+            })
+            .collect();
+        for (number, to, differs) in changed {
+            let host = Code::Program(program);
+            let is_strange = |value: &Value| self.differs(&to, &host, value.type_name).is_some();
+            let strange = self.values.get(&number).is_some_and(is_strange);
+            let Some(value) = self.values.get_mut(&number) else { continue };
+            let touched = std::mem::take(&mut value.touched);
+            if strange && watched {
+                // Reloadable code that is linked into the program, and live so far, is what is replaced.
+                let is_replaced = |place: &Place| {
+                    program
+                        .crate_at(&place.0)
+                        .is_some_and(|name| !self.live.contains_key(name) && target.contains_key(name))
+                };
+                reasons.extend(
+                    touched.iter().find(|place| !is_replaced(place)).map(|place| strange_touch(value, place, &differs)),
+                );
+            } else if strange && !touched.is_empty() {
+                value.cell.get().close();
+                watch = true;
+            }
+            if value.owner.0 != std::thread::current().id() {
+                reasons.push(elsewhere(value));
+            }
+            wanted.push(Wanted {
+                number,
+                name: value.name(),
+                type_name: value.type_name,
+                key: value.key.clone(),
+                cell: value.cell,
+                maker: value.maker.clone(),
+                to,
+                differs,
+            });
+        }
+        if !reasons.is_empty() {
+            return Err(Obstacle::Reasons(reasons));
+        }
+        self.watching = watch;
+        if watch { Err(Obstacle::Watch) } else { Ok(wanted) }
+    }
+}
+
+fn strange_touch(value: &Value, (file, line, column): &Place, differs: &str) -> Reason {
+    let expected = "a value that reloadable code alone touches, to be migrated";
+    let found =
+        format!("the program's own code at {file}:{line}:{column}, which was built with the layout from before");
+    Reason::new(Rule::State, value.name(), expected, found, ADVICE).with_notes(vec![differs.to_owned()])
+}
+
+fn elsewhere(value: &Value) -> Reason {
+    let here = std::thread::current().name().unwrap_or("without a name").to_owned();
+    let expected = format!("a safe point on the thread `{}`, which made its State at {}", value.owner.1, value.place);
+    let advice = "call safe_point() on the thread that has the State, or restart the program: `cargo pitstop restart`";
+    Reason::new(Rule::State, value.name(), expected, format!("one on the thread `{here}`"), advice)
+}
+
+impl Wanted {
+    fn migrate(self) -> Result<Moved, Reason> {
+        let Self { number, name, type_name, key, cell, maker, to, differs } = self;
+        let before = Before { value: cell.get().value(), maker };
+        let transferred = transfer(type_name, before.value, &before.maker.code, &to).map_err(|reason| {
+            let reason = Reason { subject: reason.subject.replacen(type_name, &name, 1), ..reason };
+            reason.with_notes(vec![differs])
+        })?;
+        let told = MigratedState {
+            type_name: type_name.to_owned(),
+            key,
+            from: before.maker.code.generation(),
+            bytes: transferred.bytes,
+            save_ms: transferred.save_ms,
+            restore_ms: transferred.restore_ms,
+        };
+        let maker = Maker { code: to, drop: transferred.drop };
+        Ok(Moved { number, cell, new: transferred.value, maker, before, told })
+    }
+}
+
+struct Transferred {
+    value: *mut (),
+    drop: pitstop_reloadable::__private::Free,
+    bytes: u64,
+    save_ms: f64,
+    restore_ms: f64,
+}
+
+/// Has one code save a value, and another one restore it.
+fn transfer(type_name: &str, value: *mut (), from: &Code, to: &Code) -> Result<Transferred, Reason> {
+    let serde = |code: &Code, lacks: &str| {
+        let expected = format!("a type that is Serialize and Deserialize in {}", code.name());
+        let found = format!("one that is not {lacks}");
+        let advice = "derive both from serde to have values migrated, undo the change, or restart the program: \
+                      `cargo pitstop restart`";
+        Reason::new(Rule::State, type_name, expected, found, advice)
+    };
+    let (maker, taker) = (from.carried(type_name), to.carried(type_name));
+    let save = maker.and_then(|ty| ty.operations.save).ok_or_else(|| serde(from, "Serialize"))?;
+    let taker = taker.ok_or_else(|| serde(to, "named there"))?.operations;
+    let restore = taker.restore.ok_or_else(|| serde(to, "Deserialize"))?;
+    let began = Instant::now();
+    let bytes = run_save(save, value).map_err(|why| {
+        Reason::new(Rule::State, type_name, format!("a value that {} can save", from.name()), why, ADVICE)
+    })?;
+    let saved = Instant::now();
+    let version = maker.map_or(0, |ty| ty.operations.version);
+    let value = restore(&bytes, version).map_err(|error| unrestored(type_name, to, &error))?;
+    Ok(Transferred {
+        value,
+        drop: taker.drop,
+        bytes: bytes.len() as u64,
+        save_ms: (saved - began).as_secs_f64() * 1e3,
+        restore_ms: saved.elapsed().as_secs_f64() * 1e3,
+    })
+}
+
+/// A saved value that a code cannot restore; the subject leads to the field.
+pub(super) fn unrestored(type_name: &str, code: &Code, error: &pitstop_reloadable::RestoreError) -> Reason {
+    let field = error.field();
+    let subject = match field {
+        "." => type_name.to_owned(),
+        field if field.starts_with('[') => format!("{type_name}{field}"),
+        field => format!("{type_name}.{field}"),
+    };
+    let expected = format!("a value that {} can restore", code.name());
+    let advice = "give the field a #[serde(default)] or an alias, implement pitstop_reloadable::Migrate, undo the change, or \
+                  restart the program";
+    Reason::new(Rule::State, subject, expected, error.to_string(), advice)
+}
+
+#[expect(unsafe_code, reason = "hands a value to the code that made it")]
+pub(super) fn run_save(save: pitstop_reloadable::__private::Save, value: *mut ()) -> Result<Vec<u8>, String> {
+    // SAFETY: `save` is of the code that made the value, and on this thread, which has its handle, nobody changes it.
+    unsafe { save(value.cast_const()) }
+}

@@ -1,0 +1,3 @@
+//! State that survives: carried, migrated, given to the next program; and what a panic leaves of it.
+
+mod carried;
