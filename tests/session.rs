@@ -2,7 +2,7 @@
 
 use pitstop_contract::Reason;
 use pitstop_contract::event::Event;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -171,6 +171,21 @@ impl Session {
     pub fn kill_command(&mut self) {
         self.child.kill().expect("kill -9");
         self.child.wait().expect("a status");
+    }
+
+    /// Appends a request to the session's, as the commands do.
+    pub fn asks(&mut self, request: &str) {
+        let directory = self.seen.iter().find_map(|line| match line {
+            Line::Event(event) => match &**event {
+                Event::Session { directory, .. } => Some(directory.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        let path = std::path::Path::new(&directory.expect("a session")).join(pitstop_contract::session::REQUESTS);
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(format!("{request}\n").as_bytes()));
+        written.expect("a written request");
     }
 
     /// Sends Ctrl-C to the command.

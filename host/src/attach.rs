@@ -317,11 +317,17 @@ impl Host {
 
     /// Ends the program, with all written that it had to say: another one takes over.
     fn end(&self) -> ! {
+        self.written();
+        std::process::exit(0);
+    }
+
+    /// Waits until all that was said is written, since the program may end now. Not at any price: the inbox may be loading
+    /// an image.
+    pub(crate) fn written(&self) {
         let (told, written) = crossbeam_channel::bounded(0);
         if self.inbox.send(Message::Written(told)).is_ok() {
             let _ = written.recv_timeout(LAST_WORDS);
         }
-        std::process::exit(0);
     }
 
     /// The generation that a function's crate runs.

@@ -21,7 +21,7 @@ use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
 use pitstop_reloadable::__private::Services;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -30,8 +30,6 @@ use std::time::Duration;
 
 /// How often the inbox looks whether values are to be saved.
 const TICK: Duration = Duration::from_secs(1);
-/// How many files of saved values a program keeps: the newest may be one that it was writing when it crashed.
-const SAVES: usize = 2;
 
 /// All that reaches the inbox's thread.
 pub(crate) enum Message {
@@ -141,9 +139,8 @@ struct Inbox {
     last_manifest: Vec<u8>,
     events_read: u64,
     requests_read: u64,
-    /// Files of saved values, and how many there were.
-    saves: VecDeque<PathBuf>,
-    saved: u64,
+    /// The values that are in the file of the last save, and those that could not be saved.
+    saved: Option<(Vec<String>, Vec<Reason>)>,
 }
 
 impl Inbox {
@@ -159,8 +156,7 @@ impl Inbox {
             last_manifest: Vec::new(),
             events_read: 0,
             requests_read: 0,
-            saves: VecDeque::new(),
-            saved: 0,
+            saved: None,
         }
     }
 
@@ -267,10 +263,10 @@ impl Inbox {
         self.propose(Vec::new(), Some(why));
     }
 
+    /// Saves of the program's own accord have one file, and are told of when other values are in it than before.
     fn write_down(&mut self, save: Save) {
         let Save { id, snapshot, lost, took } = save;
-        self.saved += 1;
-        let path = self.session.directory.join(state_file(std::process::id(), self.saved));
+        let path = self.session.directory.join(state_file(std::process::id(), id));
         let bytes = rmp_serde::to_vec_named(&snapshot).map_err(|error| error.to_string());
         let written = bytes.and_then(|bytes| {
             let length = bytes.len() as u64;
@@ -279,16 +275,15 @@ impl Inbox {
             let moved = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, &path));
             moved.map(|()| length).map_err(|error| error.to_string())
         });
+        let states = snapshot.states.iter().map(|state| crate::state::name(&state.type_name, &state.key)).collect();
+        let contents = (states, lost);
         match written {
+            Ok(_) if id == 0 && self.saved.as_ref() == Some(&contents) => {}
             Ok(bytes) => {
-                let states = snapshot.states.iter().map(|state| crate::state::name(&state.type_name, &state.key));
-                let states = states.collect();
+                let (states, lost) = contents.clone();
                 let took_ms = took.as_secs_f64() * 1e3;
                 self.report(Event::Saved { id, file: path.display().to_string(), states, lost, bytes, took_ms });
-                self.saves.push_back(path);
-                if self.saves.len() > SAVES {
-                    self.saves.pop_front().map(std::fs::remove_file);
-                }
+                self.saved = Some(contents);
             }
             Err(error) => {
                 let message = format!("carried values cannot be saved in {}: {error}", path.display());

@@ -344,6 +344,7 @@ impl Host {
             reasons: vec![reason],
         });
         self.save(0);
+        self.written();
         text
     }
 }

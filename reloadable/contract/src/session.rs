@@ -6,7 +6,7 @@
 //!     manifest.json        what to load; replaced by atomic rename
 //!     events.jsonl         what the watcher says; appended
 //!     requests.jsonl       what a person or the watcher asks of hosts; appended
-//!     state-<pid>-<n>      carried values, as a host has saved them
+//!     state-<pid>-<n>      carried values, as a host has saved them; replaced by atomic rename
 //!     host-<pid>.crash     what a host left behind when a signal ended it
 //!     host-<pid>.jsonl     what one host says; appended
 //!     host-<pid>.lock      held by that host while it lives
@@ -59,10 +59,11 @@ pub fn host_lock(pid: u32) -> String {
     format!("host-{pid}.lock")
 }
 
-/// The name of a file of saved values, the `number`th of its host.
+/// The name of a file of saved values: of the request with this number, or with 0 of the host's own accord, which is
+/// replaced by each later one.
 #[must_use]
-pub fn state_file(pid: u32, number: u64) -> String {
-    format!("state-{pid}-{number}")
+pub fn state_file(pid: u32, request: u64) -> String {
+    format!("state-{pid}-{request}")
 }
 
 /// The name of what a host leaves behind when a signal ends it.

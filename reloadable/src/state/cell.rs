@@ -103,16 +103,17 @@ impl Cell {
         let value = self.value.load(Ordering::Acquire);
         let admitted = self.of(access).load(Ordering::Acquire);
         if admitted & SEAT.bit() == 0 {
-            return self.ask(access, Location::caller());
+            return self.ask(access);
         }
         value
     }
 
     #[cold]
     #[inline(never)]
-    fn ask(&self, access: Access, at: &Location<'_>) -> *mut () {
+    #[track_caller]
+    fn ask(&self, access: Access) -> *mut () {
         if let Some((keeper, number)) = self.keeper
-            && let Err(why) = keeper.admit(number, &SEAT, access, at)
+            && let Err(why) = keeper.admit(number, &SEAT, access, Location::caller())
         {
             panic!("{why}");
         }
