@@ -1,4 +1,4 @@
-//! The arena's host: owns the balls and the terminal. The rules are in `arena-rules` and change while this runs.
+//! The arena's host: holds the balls and owns the terminal. The rules are in `arena-rules` and change while this runs.
 
 mod screen;
 
@@ -14,7 +14,7 @@ fn main() -> std::io::Result<()> {
     let mut events = pit.events();
     let mut news = String::from("edit examples/arena/rules/src/lib.rs and save; q ends");
     let frames = frames_wanted();
-    let mut world = World::default();
+    let mut world = pit.state::<World>();
     arena_rules::begin(&mut world);
     let mut screen = screen::Screen::open()?;
     let mut frame = 0_u64;
@@ -23,7 +23,7 @@ fn main() -> std::io::Result<()> {
         pit.safe_point();
         arena_rules::step(&mut world, FRAME.as_secs_f32());
         hear(&mut events, &mut news);
-        screen.draw(frame, &world, &news)?;
+        screen.draw(frame, &arena_rules::draw(&world), &news)?;
         frame += 1;
         std::thread::sleep(FRAME.saturating_sub(begun.elapsed()));
     }

@@ -1,6 +1,6 @@
 //! Draws: the whole terminal where there is one, a line per frame otherwise.
 
-use arena_rules::World;
+use arena_rules::Dot;
 use crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use crossterm::{cursor, execute, queue, style, terminal};
 use std::io::{IsTerminal, Result, Write, stdout};
@@ -33,10 +33,10 @@ impl Screen {
         Ok(interrupt || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc))
     }
 
-    pub(crate) fn draw(&mut self, frame: u64, world: &World, news: &str) -> Result<()> {
+    pub(crate) fn draw(&mut self, frame: u64, dots: &[Dot], news: &str) -> Result<()> {
         match self {
-            Self::Lines => draw_line(frame, world),
-            Self::Terminal => draw_terminal(world, news),
+            Self::Lines => draw_line(frame, dots),
+            Self::Terminal => draw_terminal(dots, news),
         }
     }
 }
@@ -51,20 +51,20 @@ impl Drop for Screen {
     }
 }
 
-fn draw_line(frame: u64, world: &World) -> Result<()> {
-    let balls = world.balls.iter().take(3).map(|ball| format!("{}({:.3}, {:.3})", ball.look(), ball.x, ball.y));
-    writeln!(stdout().lock(), "frame {frame}: {}", balls.collect::<Vec<_>>().join(" "))
+fn draw_line(frame: u64, dots: &[Dot]) -> Result<()> {
+    let dots = dots.iter().take(3).map(|dot| format!("{}({:.3}, {:.3})", dot.look, dot.x, dot.y));
+    writeln!(stdout().lock(), "frame {frame}: {}", dots.collect::<Vec<_>>().join(" "))
 }
 
-fn draw_terminal(world: &World, news: &str) -> Result<()> {
+fn draw_terminal(dots: &[Dot], news: &str) -> Result<()> {
     let (columns, rows) = terminal::size()?;
     let (width, height) = (f32::from(columns.saturating_sub(1)), f32::from(rows.saturating_sub(2)));
     let mut out = stdout().lock();
     queue!(out, terminal::BeginSynchronizedUpdate, terminal::Clear(terminal::ClearType::All))?;
-    for ball in &world.balls {
+    for dot in dots {
         // Positions lie between 0 and 1, so these fit.
-        let (column, row) = ((ball.x * width) as u16, ((1.0 - ball.y) * height) as u16);
-        queue!(out, cursor::MoveTo(column, row), style::Print(ball.look()))?;
+        let (column, row) = ((dot.x * width) as u16, ((1.0 - dot.y) * height) as u16);
+        queue!(out, cursor::MoveTo(column, row), style::Print(dot.look))?;
     }
     let news: String = news.chars().take(usize::from(columns)).collect();
     queue!(out, cursor::MoveTo(0, rows.saturating_sub(1)), style::Print(news))?;
