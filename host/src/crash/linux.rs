@@ -233,3 +233,6 @@ fn set_errno(errno: c_int) {
     // SAFETY: the place is this thread's own.
     unsafe { *place = errno };
 }
+
+#[cfg(test)]
+mod tests;
