@@ -220,7 +220,7 @@ fn send(signal: c_int) {
     unsafe { libc::raise(signal) };
 }
 
-fn errno() -> c_int {
+pub(super) fn errno() -> c_int {
     // SAFETY: has no preconditions.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: the place is this thread's own.

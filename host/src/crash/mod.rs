@@ -9,6 +9,9 @@ mod platform;
 mod platform;
 
 #[cfg(all(target_os = "linux", not(target_arch = "arm")))]
+#[expect(unsafe_code, reason = "reads the state of a thread that a signal has interrupted")]
+mod registers;
+#[cfg(all(target_os = "linux", not(target_arch = "arm")))]
 #[expect(unsafe_code, reason = "calls the system and the unwinder from a signal handler")]
 mod report;
 

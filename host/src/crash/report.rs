@@ -1,6 +1,7 @@
 //! The report of a fault, written from within the signal handler; see [`pitstop_contract::crash`] for its words.
 
 use super::platform::Fault;
+use super::registers::{code, is_readable, with_caller};
 use libc::{c_int, c_void};
 use pitstop_contract::crash::{ADDRESS, AT, CODE, END, FROM, HEAD, SIGNAL, THREAD};
 use std::ffi::CStr;
@@ -25,7 +26,7 @@ pub(super) fn write(path: &CStr, fault: &Fault, thread: c_int) {
     report.maps();
     // The unwinder may run into a fault of its own: what there is until now is safe.
     report.flush();
-    report.frames();
+    report.frames(fault);
     let _ = writeln!(report, "{END}");
     report.flush();
     close(report.file);
@@ -33,8 +34,7 @@ pub(super) fn write(path: &CStr, fault: &Fault, thread: c_int) {
 
 /// Lets the unwinder set up whatever it needs, outside of any signal handler.
 pub(super) fn warm_up() {
-    let mut some = Walk { report: None, steps: 0, inside: false };
-    walk(&mut some);
+    walk(None);
 }
 
 /// The calling thread's number.
@@ -53,29 +53,6 @@ fn address(fault: &Fault) -> Option<usize> {
     }
     // SAFETY: signals of these kinds that the system sent have the field.
     Some(unsafe { info.si_addr() } as usize)
-}
-
-/// The instruction that was running.
-#[cfg(target_arch = "x86_64")]
-fn code(fault: &Fault) -> Option<usize> {
-    let context = fault.context.cast::<libc::ucontext_t>();
-    // SAFETY: the system gives the thread's state with the signal.
-    let context = unsafe { context.as_ref() }?;
-    context.uc_mcontext.gregs.get(libc::REG_RIP as usize).map(|&register| register as usize)
-}
-
-/// See above.
-#[cfg(target_arch = "aarch64")]
-fn code(fault: &Fault) -> Option<usize> {
-    let context = fault.context.cast::<libc::ucontext_t>();
-    // SAFETY: the system gives the thread's state with the signal.
-    unsafe { context.as_ref() }.map(|context| context.uc_mcontext.pc as usize)
-}
-
-/// Left to the unwinder elsewhere.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn code(_: &Fault) -> Option<usize> {
-    None
 }
 
 /// A file that is being written, in pieces of the buffer's size.
@@ -154,9 +131,21 @@ impl Report {
         close(maps);
     }
 
-    fn frames(&mut self) {
-        let mut all = Walk { report: Some(self), steps: 0, inside: true };
-        walk(&mut all);
+    fn frames(&mut self, fault: &Fault) {
+        let lost = code(fault).filter(|&code| !is_readable(code));
+        let mut told = 0;
+        match lost {
+            // The unwinder would look at the instruction.
+            Some(code) => {
+                let _ = writeln!(self, "{AT} {code:#x}");
+            }
+            None => told = walk(Some(self)),
+        }
+        if told <= 1 {
+            with_caller(fault, || {
+                walk(Some(self));
+            });
+        }
     }
 }
 
@@ -179,6 +168,7 @@ struct Walk<'r> {
     steps: usize,
     /// Still among the handler's own frames.
     inside: bool,
+    told: usize,
 }
 
 unsafe extern "C" {
@@ -186,10 +176,13 @@ unsafe extern "C" {
     fn _Unwind_GetIPInfo(frame: *mut c_void, is_exact: *mut c_int) -> usize;
 }
 
-fn walk(walk: &mut Walk<'_>) {
-    let argument = std::ptr::from_mut(walk).cast();
+/// Tells the frames from the one that the signal interrupted. Returns how many these are.
+fn walk(report: Option<&mut Report>) -> usize {
+    let mut walk = Walk { report, steps: 0, inside: true, told: 0 };
+    let argument = (&raw mut walk).cast();
     // SAFETY: `step` is of the type that the unwinder calls, and takes the argument for what it is.
     unsafe { _Unwind_Backtrace(step, argument) };
+    walk.told
 }
 
 extern "C" fn step(frame: *mut c_void, argument: *mut c_void) -> c_int {
@@ -203,7 +196,10 @@ extern "C" fn step(frame: *mut c_void, argument: *mut c_void) -> c_int {
     // The frame that the signal interrupted is the first whose address is not one to return to.
     walk.inside &= is_exact == 0;
     walk.steps = walk.steps.saturating_add(1);
-    if let Some(report) = walk.report.as_mut().filter(|_| !walk.inside && address != 0) {
+    // No address to return to: the thread begins here.
+    let is_told = !walk.inside && (is_exact != 0 || address != 0);
+    if let Some(report) = walk.report.as_mut().filter(|_| is_told) {
+        walk.told = walk.told.saturating_add(1);
         let word = if is_exact == 0 { FROM } else { AT };
         let _ = writeln!(report, "{word} {address:#x}");
     }

@@ -1,7 +1,7 @@
 //! What becomes of signals, each in a process of its own that this test program starts.
 
 use super::{FILE, prepare};
-use pitstop_contract::crash::{ADDRESS, AT, END, HEAD};
+use pitstop_contract::crash::{ADDRESS, AT, END, FROM, HEAD};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -59,6 +59,28 @@ fn a_fault_is_reported_and_ends_the_program_as_ever() {
     assert_eq!(status.signal(), Some(libc::SIGSEGV));
     assert_whole(&report, libc::SIGSEGV);
     assert!(report.contains(&format!("\n{ADDRESS} 0x8\nthread worker\n")), "{report}");
+}
+
+/// Calls a function that is not there.
+#[inline(never)]
+fn call(address: usize) {
+    // SAFETY: a pointer to a function of this type, which the test has called for its fault.
+    let nowhere: extern "C" fn() = unsafe { std::mem::transmute(std::hint::black_box(address)) };
+    nowhere();
+    std::hint::black_box(address);
+}
+
+#[test]
+fn a_call_to_where_no_code_is_has_its_caller_as_a_frame() {
+    let (status, report) = alone("a_call_to_where_no_code_is_has_its_caller_as_a_frame", |file| {
+        prepare(file);
+        call(8);
+    });
+    assert_eq!(status.signal(), Some(libc::SIGSEGV));
+    assert_whole(&report, libc::SIGSEGV);
+    let frames = report.lines().skip_while(|line| *line != "at 0x8");
+    let frames: Vec<&str> = frames.collect();
+    assert!(frames.len() > 5 && frames[1].starts_with(AT) && frames[2].starts_with(FROM), "{frames:?}");
 }
 
 #[test]
