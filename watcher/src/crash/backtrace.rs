@@ -1,7 +1,7 @@
 //! The frames of a report, named; without those that are not of the program's making.
 
 use super::name::{Kind, as_written};
-use super::record::Record;
+use super::record::{Record, printable};
 use super::symbols::{self, Call, Place};
 use crate::build::{image_of, linked_crates, program_in};
 use pitstop_contract::Generation;
@@ -121,8 +121,8 @@ pub(super) fn frames(record: &Record, crates: &Crates) -> Vec<Frame> {
         let place = record.place(address);
         let found = place.and_then(|place| calls.get(&place)).filter(|calls| !calls.is_empty());
         let code = match place {
-            Some((path, _)) if found.is_some() => path.file_name().unwrap_or_default().display().to_string(),
-            Some((path, offset)) => format!("{offset:#x} in {}", path.file_name().unwrap_or_default().display()),
+            Some((path, _)) if found.is_some() => file_name(path),
+            Some((path, offset)) => format!("{offset:#x} in {}", file_name(path)),
             None => format!("{address:#x}"),
         };
         let unknown = [Call::default()];
@@ -131,6 +131,10 @@ pub(super) fn frames(record: &Record, crates: &Crates) -> Vec<Frame> {
         frames.extend(found.iter().map(|call| crates.frame(call.clone(), file, code.clone())));
     }
     frames
+}
+
+fn file_name(path: &Path) -> String {
+    printable(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Leaves out how a panic ends a program, how the system gets to `main` or a thread to its closure, and the attribute's part.

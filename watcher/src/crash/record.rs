@@ -113,8 +113,11 @@ fn number(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
-fn printable(name: &str) -> String {
-    name.chars().filter(|character| !character.is_control()).take(64).collect()
+/// A name from a file, which may be anything: nothing in it writes to the terminal.
+pub(super) fn printable(name: &str) -> String {
+    /// Names of generic code are long.
+    const LONGEST: usize = 2048;
+    name.chars().filter(|character| !character.is_control()).take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Functions and places in the source, for places in a file's code: from its debug info, or else its tables of symbols.
 
+use super::record::printable;
 use addr2line::Context;
 use addr2line::gimli::{DwarfSections, EndianSlice, RunTimeEndian, SectionId};
 use object::{Object, ObjectSegment, ObjectSymbol, SymbolKind};
@@ -84,8 +85,8 @@ fn from_debug_info(context: &Context<Bytes<'_>>, address: u64) -> Vec<Call> {
         let place = frame.location.and_then(|location| {
             let file = location.file?;
             let local = folder.as_deref().and_then(|folder| Path::new(file).strip_prefix(folder).ok());
-            let local = local.map(|path| path.display().to_string());
-            Some(Place { file: file.to_owned(), local, line: location.line })
+            let local = local.map(|path| printable(&path.to_string_lossy()));
+            Some(Place { file: printable(file), local, line: location.line })
         });
         calls.push(Call { function, place });
     }
@@ -105,7 +106,7 @@ fn from_symbols(file: &object::File<'_>, address: u64) -> Vec<Call> {
 /// A symbol as source would write it, without the hash.
 fn demangled(symbol: &str) -> String {
     match rustc_demangle::try_demangle(symbol) {
-        Ok(name) => format!("{name:#}"),
-        Err(_) => symbol.to_owned(),
+        Ok(name) => printable(&format!("{name:#}")),
+        Err(_) => printable(symbol),
     }
 }
