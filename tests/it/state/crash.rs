@@ -158,3 +158,24 @@ fn a_program_that_was_killed_has_not_crashed() {
     assert_eq!(ended, (None, Some(9)));
     assert_eq!(session.ends().code(), Some(128 + 9));
 }
+
+#[test]
+fn a_crash_in_c_is_told_by_the_librarys_name_and_the_function() {
+    let project = Project::new("classic");
+    let cc = || {
+        let mut cc = std::process::Command::new("cc");
+        cc.args(["-g", "-shared", "-fPIC", "native/phys.c", "-o", "native/libphys.so"]);
+        assert!(cc.current_dir(project.directory()).status().is_ok_and(|status| status.success()));
+    };
+    cc();
+    let mut session = project.live(&["--", "native/libphys.so", "tick"]);
+    session.prints("tick 21");
+    project.edit("native/phys.c", "return n + STEP;", "return *(volatile uint64_t *)(n + STEP);");
+    cc();
+    let crash = Crash::of(&mut session);
+    assert_eq!(crash.whose(), ("SIGSEGV", "libphys", 2, "tick"));
+    assert_eq!(crash.address.as_deref(), Some("0x15"));
+    assert_eq!(crash.backtrace[0], "tick at native/phys.c:6");
+    let main = crash.backtrace.last().expect("frames");
+    assert!(main.starts_with("game::main at game/src/main.rs:"), "{main}");
+}
