@@ -15,7 +15,7 @@ use pitstop_contract::event::{Answer, Event, Why};
 use pitstop_contract::manifest::{self, Image, Kind, Manifest};
 use pitstop_contract::request::Request;
 use pitstop_contract::session::{
-    CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, REQUESTS, host_events, host_lock, state_file,
+    CURRENT, ENV_SESSION, EVENTS, LOCK, MANIFEST, REQUESTS, host_crash, host_events, host_lock, state_file,
 };
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
@@ -102,6 +102,7 @@ impl Session {
                 directory.display()
             );
         }
+        crate::crash::prepare(&directory.join(host_crash(pid)));
         Self { directory, _lock: lock.ok(), log: log.ok() }
     }
 

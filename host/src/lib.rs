@@ -23,6 +23,7 @@ mod verify;
 
 mod attach;
 mod config;
+mod crash;
 mod events;
 mod gate;
 mod history;

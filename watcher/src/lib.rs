@@ -10,6 +10,7 @@ mod inspect;
 mod run;
 
 mod build;
+mod crash;
 mod stage;
 mod watch;
 

@@ -126,6 +126,17 @@ pub(crate) fn finding(reason: &Reason) -> String {
     format!("\n{pad}{subject} ({rule})\n{pad}  expected {expected}\n{pad}  found    {found}\n{notes}{pad}  {advice}")
 }
 
+/// A backtrace, in lines that begin under the label's text. Of a recursion each frame is shown once.
+fn frames(backtrace: &[String]) -> String {
+    let repeated = backtrace.chunk_by(|one, next| one == next);
+    let lines = repeated.filter_map(|run| match run {
+        [frame] => Some(format!("\n{:>13}{frame}", "")),
+        [frame, ..] => Some(format!("\n{:>13}{frame}, {} times", "", run.len())),
+        [] => None,
+    });
+    lines.collect()
+}
+
 fn label(colour: &str, word: &str) -> String {
     format!("{colour}{word:>12}\x1b[0m ")
 }
@@ -197,6 +208,14 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
         Event::Panicked { function, generation, message, .. } => {
             format!("{}{function} of #{generation}: {message}", label(RED, "Panicked"))
         }
+        Event::Crashed { name, address, thread, generation, function, backtrace, .. } => {
+            let function = function.as_deref().unwrap_or("the program");
+            let generation = generation.map_or_else(String::new, |generation| format!(" of #{generation}"));
+            let address = address.as_ref().map_or_else(String::new, |address| format!(" at address {address}"));
+            let thread = thread.as_ref().map_or_else(String::new, |thread| format!(" in thread `{thread}`"));
+            let head = label(RED, "Crashed");
+            format!("{head}{function}{generation}: {name}{address}{thread}{}", frames(backtrace))
+        }
         Event::Exited { code, signal } => match (code, signal) {
             // Ctrl-C and its like: whoever sent it knows.
             (Some(0), _) | (None, Some(2 | 15)) => return None,
@@ -211,7 +230,6 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
         | Event::RestartOffered { .. }
         | Event::Restarted { .. }
         | Event::RolledBack { .. }
-        | Event::Crashed { .. }
         | Event::Retained { .. } => return None,
         Event::Notice { message } => format!("{}{message}", label(YELLOW, "Note")),
     };
@@ -249,6 +267,36 @@ mod tests {
         let reason = Reason::new(Rule::HostCode, "src/main.rs", "a", "b", "c");
         let event = Event::Rejected { crate_name: "game".into(), generation: Generation(0), reasons: vec![reason] };
         assert_eq!(shown(&event), "     Restart to see src/main.rs: it is linked into the running program");
+    }
+
+    #[test]
+    fn a_crash_says_where_and_a_recursion_is_one_line() {
+        let frame = |text: &str| text.to_owned();
+        let mut event = Event::Crashed {
+            signal: 11,
+            name: "SIGSEGV".into(),
+            address: Some("0x8".into()),
+            thread: Some("worker".into()),
+            crate_name: "logic".into(),
+            generation: Some(Generation(3)),
+            function: Some("logic::fall".into()),
+            backtrace: vec![
+                frame("logic::fall at a.rs:1"),
+                frame("logic::fall at a.rs:1"),
+                frame("game::main at b.rs:2"),
+            ],
+        };
+        let expected = [
+            "     Crashed logic::fall of #3: SIGSEGV at address 0x8 in thread `worker`",
+            "             logic::fall at a.rs:1, 2 times",
+            "             game::main at b.rs:2",
+        ];
+        assert_eq!(shown(&event), expected.join("\n"));
+        if let Event::Crashed { address, thread, generation, function, backtrace, .. } = &mut event {
+            (*address, *thread, *generation, *function) = (None, None, None, None);
+            backtrace.clear();
+        }
+        assert_eq!(shown(&event), "     Crashed the program: SIGSEGV");
     }
 
     #[test]

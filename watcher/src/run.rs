@@ -8,7 +8,7 @@ use crate::cli::LinkageChoice;
 use crate::exit_code::{ExitCode, Fatal};
 use crate::host_process::{self, HostLogs, Launch};
 use crate::output::Output;
-use crate::process::{exit_of, terminate};
+use crate::process::{exit_of, fault, terminate};
 use crate::program::{Form, Id, Job, Program};
 use crate::session::Session;
 use crate::stage::{Artifact, Shop, Timing, ms, now_us};
@@ -19,7 +19,6 @@ use notify::RecursiveMode;
 use pitstop_contract::descriptor::allocator;
 use pitstop_contract::event::Event;
 use pitstop_contract::manifest::Kind;
-use pitstop_contract::session::IMAGES;
 use pitstop_contract::{Generation, Reason, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -744,11 +743,7 @@ impl Loop<'_> {
             return;
         }
         let generation = self.generation.next();
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-        // A name that no crate's image has.
-        let name = format!("{stem}-{}-file-{generation}.{extension}", self.session.name);
-        let staged = self.session.directory.join(IMAGES).join(name);
+        let staged = self.place.copy(path, generation);
         if let Err(error) = std::fs::write(&staged, &bytes) {
             self.notice(format!("cannot stage {}: {error}", path.display()));
             return;
@@ -778,6 +773,10 @@ impl Loop<'_> {
         self.stop_building();
         self.listen();
         let (code, signal) = exit_of(status);
+        if let (Some(pid), Some(signal)) = (self.host, signal.filter(|&signal| fault(signal))) {
+            let crashed = crate::crash::report(&self.session.directory, pid, signal);
+            self.tell(&crashed);
+        }
         self.tell(&Event::Exited { code, signal });
         match (code, signal) {
             (Some(code), _) => u8::try_from(code).unwrap_or(1),

@@ -18,6 +18,7 @@ mod prove;
 pub use built::Built;
 pub use compiler::compilers;
 pub use complete::{complete, whole};
+pub use debug_info::data::section;
 pub use debug_info::split::{Companion, Companions};
 pub use image::{described, descriptor, exports};
 pub use prove::{Image, Proof, agree_on, carried, crosses, prove, prove_kept_by_type};

@@ -220,6 +220,12 @@ pub enum Event {
         signal: i32,
         /// Its name: `SIGSEGV`.
         name: String,
+        /// The address that could not be reached, where the signal tells one: `0x8`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+        /// The thread's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<String>,
         /// The crate whose code was running; empty where that cannot be told.
         #[serde(rename = "crate", default)]
         crate_name: String,

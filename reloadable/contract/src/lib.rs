@@ -1,5 +1,6 @@
 //! What Pitstop's watcher, host and images agree on. Pure: no I/O, no threads, no unsafe code.
 
+pub mod crash;
 pub mod dependency;
 pub mod descriptor;
 #[cfg(feature = "serde")]

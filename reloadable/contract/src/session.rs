@@ -66,7 +66,7 @@ pub fn state_file(pid: u32, request: u64) -> String {
     format!("state-{pid}-{request}")
 }
 
-/// The name of what a host leaves behind when a signal ends it.
+/// The name of what a host leaves behind when a signal ends it, see [`crate::crash`].
 #[must_use]
 pub fn host_crash(pid: u32) -> String {
     format!("host-{pid}.crash")

@@ -1,3 +1,4 @@
 //! State that survives: carried, migrated, given to the next program; and what a panic leaves of it.
 
 mod carried;
+mod crash;

@@ -111,6 +111,11 @@ impl Linkage {
 /// The folder of a session in which images are built, before they have their names.
 pub(crate) const UNNAMED: &str = "unnamed";
 
+/// The folder of a session in which crates are that are linked.
+const LIBRARIES: &str = "lib";
+/// The folder of a session in which the program is.
+const PROGRAM: &str = "bin";
+
 /// Where everything of a session lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -124,7 +129,7 @@ pub(crate) struct Place {
 
 impl Place {
     fn libraries(&self) -> PathBuf {
-        self.directory.join("lib")
+        self.directory.join(LIBRARIES)
     }
 
     /// Where the compiler writes a form of a unit, and the dep-info beside it.
@@ -147,7 +152,7 @@ impl Place {
     fn names(&self, unit: &Unit, form: Form) -> (PathBuf, String) {
         match form {
             Form::Linked => (self.libraries(), unit.suffix.clone()),
-            Form::Host => (self.directory.join("bin"), String::new()),
+            Form::Host => (self.directory.join(PROGRAM), String::new()),
             Form::Image => (self.directory.join(UNNAMED), format!("{}-image", unit.suffix)),
             Form::Library => (self.directory.join(UNNAMED), format!("{}-library", unit.suffix)),
         }
@@ -164,6 +169,50 @@ impl Place {
             std::env::consts::DLL_SUFFIX
         ))
     }
+
+    /// The same for a copy of a library that something else builds: a name that no crate's image has.
+    pub(crate) fn copy(&self, library: &Path, generation: Generation) -> PathBuf {
+        let stem = library.file_stem().unwrap_or_default().display();
+        let extension = library.extension().unwrap_or_default().display();
+        let name = format!("{stem}-{}{FILE}-{generation}.{extension}", self.session);
+        self.directory.join(IMAGES).join(name)
+    }
+}
+
+/// What the name of a library's copy has before its generation.
+const FILE: &str = "-file";
+
+/// The crate and the generation that [`Place::image`] has put into a file's name; of a [`Place::copy`] the name of the library.
+pub(crate) fn image_of(file: &str, session: &str) -> Option<(String, Generation)> {
+    let (name, rest) = file.rsplit_once(&format!("-{session}"))?;
+    let (name, rest) = match rest.strip_prefix(FILE) {
+        Some(rest) => (name, rest),
+        None => (name.strip_prefix(std::env::consts::DLL_PREFIX)?, rest),
+    };
+    let number = rest.strip_prefix('-')?.split('.').next()?;
+    Some((name.to_owned(), Generation(number.parse().ok()?)))
+}
+
+/// The program's crate, if a file is the program as a session has built it.
+pub(crate) fn program_in(session: &Path, file: &Path) -> Option<String> {
+    // The folder may be known by another path, through a link.
+    let mut folders = file.parent()?.components().rev().map(|folder| folder.as_os_str());
+    let mut above = folders.by_ref().skip_while(|folder| *folder != PROGRAM).skip(1);
+    let is_program = above.next().is_some_and(|folder| Some(folder) == session.file_name());
+    let name = file.file_name().filter(|_| is_program)?.to_string_lossy();
+    Some(name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name).to_owned())
+}
+
+/// The crates that a session has compiled to be linked, by the names of their files.
+pub(crate) fn linked_crates(session: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(session.join(LIBRARIES)).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // No crate's name has a hyphen: what follows one tells crates of one name apart.
+    let crates = names.filter_map(|name| {
+        let stem = name.strip_prefix("lib")?.strip_suffix(".rlib")?;
+        Some(stem.split('-').next().unwrap_or(stem).to_owned())
+    });
+    crates.collect()
 }
 
 /// The command that compiles a unit.
@@ -331,5 +380,36 @@ fn environment(
         command.env(ENV_FACTS, facts.to_lines());
     } else {
         command.env_remove(ENV_LIVE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_what_was_put_into_it() {
+        let session = "6611-22";
+        let file = |name: &str| format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let named = |name: &str| image_of(name, session).map(|(name, generation)| (name, generation.0));
+        assert_eq!(named(&file("logic-6611-22-7")), Some(("logic".to_owned(), 7)));
+        assert_eq!(named("libphys-x-6611-22-file-3.so"), Some(("libphys-x".to_owned(), 3)));
+        // A library of the user's own may be called anything.
+        assert_eq!(named("a-6611-22-1-6611-22-file-3.so.2"), Some(("a-6611-22-1".to_owned(), 3)));
+        for other in [file("logic-6611-23-7"), file("logic-6611-22-x"), file("logic-6611-227-1"), file("logic-6611-22")]
+        {
+            assert_eq!(named(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_program_is_known_by_its_folder() {
+        let session = Path::new("/shop/target/pitstop/6611-22");
+        let crate_of = |file: &str| program_in(session, Path::new(file));
+        assert_eq!(crate_of("/shop/target/pitstop/6611-22/bin/game"), Some("game".to_owned()));
+        assert_eq!(crate_of("/mnt/target/pitstop/6611-22/bin/3/game"), Some("game".to_owned()));
+        assert_eq!(crate_of("/usr/bin/game"), None);
+        assert_eq!(crate_of("/shop/target/pitstop/6611-22/lib/game"), None);
+        assert_eq!(crate_of("game"), None);
     }
 }

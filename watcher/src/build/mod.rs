@@ -7,7 +7,7 @@ mod native;
 mod shared;
 
 pub(crate) use allocator::{GlobalAllocator, in_images};
-pub(crate) use arguments::{Linkage, Place, UNNAMED};
+pub(crate) use arguments::{Linkage, Place, UNNAMED, image_of, linked_crates, program_in};
 pub(crate) use compile::{Cancel, Outcome, Report, compile};
 pub(crate) use native::share_native;
 pub(crate) use shared::{choose, share};

@@ -1,4 +1,4 @@
-//! What differs between systems: process groups, and whether a program has taken the terminal over.
+//! What differs between systems: process groups, signals, and whether a program has taken the terminal over.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -7,4 +7,6 @@ mod platform;
 #[path = "other.rs"]
 mod platform;
 
-pub(crate) use platform::{exec, exit_of, kill, kill_tree, own_group, terminal_is_taken, terminate};
+pub(crate) use platform::{
+    exec, exit_of, fault, kill, kill_tree, own_group, signal_name, terminal_is_taken, terminate,
+};

@@ -27,6 +27,16 @@ pub(crate) fn exit_of(status: ExitStatus) -> (Option<i32>, Option<i32>) {
     (status.code(), None)
 }
 
+/// See the Unix twin: nothing ends by a signal.
+pub(crate) fn fault(_: i32) -> bool {
+    false
+}
+
+/// See the Unix twin.
+pub(crate) fn signal_name(signal: i32) -> String {
+    format!("signal {signal}")
+}
+
 /// See the Unix twin.
 pub(crate) fn terminal_is_taken() -> bool {
     false

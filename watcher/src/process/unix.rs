@@ -45,6 +45,38 @@ pub(crate) fn exit_of(status: ExitStatus) -> (Option<i32>, Option<i32>) {
     (status.code(), status.signal())
 }
 
+/// Whether the signal tells of a fault in the program, rather than of somebody's wish to end it.
+pub(crate) fn fault(signal: i32) -> bool {
+    FAULTS.iter().any(|(fault, _)| fault.as_raw() == signal)
+}
+
+/// A signal's name.
+pub(crate) fn signal_name(signal: i32) -> String {
+    let mut known = FAULTS.iter().chain(&OTHERS);
+    let known = known.find(|(known, _)| known.as_raw() == signal);
+    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}
+
+const FAULTS: [(Signal, &str); 7] = [
+    (Signal::SEGV, "SIGSEGV"),
+    (Signal::BUS, "SIGBUS"),
+    (Signal::ILL, "SIGILL"),
+    (Signal::FPE, "SIGFPE"),
+    (Signal::ABORT, "SIGABRT"),
+    (Signal::TRAP, "SIGTRAP"),
+    (Signal::SYS, "SIGSYS"),
+];
+
+/// Others that are known to end programs.
+const OTHERS: [(Signal, &str); 6] = [
+    (Signal::HUP, "SIGHUP"),
+    (Signal::INT, "SIGINT"),
+    (Signal::QUIT, "SIGQUIT"),
+    (Signal::KILL, "SIGKILL"),
+    (Signal::PIPE, "SIGPIPE"),
+    (Signal::TERM, "SIGTERM"),
+];
+
 /// Whether the program draws on our terminal: then our lines would spoil its picture. Full-screen programs turn line
 /// editing off.
 pub(crate) fn terminal_is_taken() -> bool {

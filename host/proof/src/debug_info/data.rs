@@ -71,6 +71,14 @@ impl<'f> Data<'f> {
     }
 }
 
+/// A section's bytes, decompressed where need be; none where there is no such section.
+///
+/// # Errors
+/// When they cannot be decompressed, or claim to be more than can be.
+pub fn section<'f>(file: &object::File<'f>, name: &str) -> Result<Cow<'f, [u8]>, String> {
+    file.section_by_name(name).map_or(Ok(Cow::Borrowed(&[])), |section| bytes(&section, name))
+}
+
 fn bytes<'f>(section: &object::Section<'f, '_>, name: &str) -> Result<Cow<'f, [u8]>, String> {
     let damaged = |error: object::Error| format!("section {name} cannot be read: {error}");
     let compressed = section.compressed_data().map_err(damaged)?;
