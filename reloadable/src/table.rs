@@ -85,9 +85,9 @@ impl Entry {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Table {
-    /// [`ENTRIES`].
+    /// [`ENTRIES`](crate::table::ENTRIES).
     pub entries: &'static [Entry],
-    /// [`STATES`].
+    /// [`STATES`](crate::table::STATES).
     pub states: &'static [Carried],
     /// Its place among those that may touch carried values.
     pub seat: &'static Seat,

@@ -7,6 +7,8 @@ mod operations;
 mod plain;
 mod saved;
 mod seat;
+#[cfg(all(test, debug_assertions))]
+mod tests;
 
 pub use operations::{Carried, Free, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, Save};
 pub use saved::{Migrate, RestoreError, Saved};
