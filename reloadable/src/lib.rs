@@ -25,6 +25,7 @@
 
 mod border;
 mod future;
+mod records;
 mod services;
 mod slot;
 mod state;
@@ -39,6 +40,7 @@ pub mod __private {
     pub use crate::border::{border, border_future};
     pub use crate::erase;
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
+    pub use crate::records::Records;
     pub use crate::services::{HostAllocator, Services, enter_image};
     pub use crate::slot::Slot;
     #[cfg(debug_assertions)]
