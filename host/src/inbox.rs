@@ -19,7 +19,7 @@ use pitstop_contract::session::{
 };
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
-use pitstop_reloadable::__private::{Records, Services};
+use pitstop_reloadable::__private::{Records, Services, flush_at_exit, hear};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -535,6 +535,10 @@ fn services(host: &'static Host) -> &'static Services {
         use pitstop_contract::descriptor::{fact, linkage};
         facts.get(fact::LINKAGE) == linkage::SHARED
     });
+    if !shared_std {
+        // An image may end the program too.
+        flush_at_exit();
+    }
     Box::leak(Box::new(Services {
         alloc: std::alloc::alloc,
         alloc_zeroed: std::alloc::alloc_zeroed,
@@ -542,6 +546,7 @@ fn services(host: &'static Host) -> &'static Services {
         dealloc: std::alloc::dealloc,
         panicked,
         raise,
+        hook: hear,
         records: Records::of_the_program(),
         shared_std,
     }))

@@ -25,6 +25,8 @@
 
 mod border;
 mod future;
+mod hook;
+mod output;
 mod records;
 mod services;
 mod slot;
@@ -40,6 +42,8 @@ pub mod __private {
     pub use crate::border::{border, border_future};
     pub use crate::erase;
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
+    pub use crate::hook::hear;
+    pub use crate::output::flush_at_exit;
     pub use crate::records::Records;
     pub use crate::services::{HostAllocator, Services, enter_image};
     pub use crate::slot::Slot;

@@ -1,11 +1,14 @@
 //! What the host lends to an image, and the image's first call.
 #![expect(unsafe_code, reason = "the image's entry point and allocator work on what the host hands over")]
 
+use crate::hook;
+use crate::output::flush_at_exit;
 use crate::records::Records;
 use crate::state::{SEAT, Seat};
 use crate::table::{ENTRIES, STATES, Table};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What the host lends to an image. Lives as long as the process.
@@ -23,6 +26,8 @@ pub struct Services {
     pub panicked: fn(&str, &str),
     /// Panics anew in the host's own `std`, with this message.
     pub raise: fn(String) -> !,
+    /// Calls the host's panic hook; false if it cannot.
+    pub hook: fn(&PanicHookInfo<'_>) -> bool,
     /// Where an image's records go.
     pub records: Records,
     /// Whether host and image link the same dynamic `std`.
@@ -68,6 +73,8 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         && !services.shared_std
     {
         services.records.enter();
+        hook::tell(services.hook);
+        flush_at_exit();
     }
     let table = Table { entries: &ENTRIES, states: &STATES, seat: &SEAT };
     Box::into_raw(Box::new(table))
