@@ -22,6 +22,9 @@
 //! The attribute goes on free functions and on `impl` blocks, inherent or of a trait for a concrete type, in any module.
 //! `async fn`s may be marked: a future runs the code its call began with, the next call runs the new code. Generic,
 //! `impl Trait`, `const` and variadic signatures are refused with a compile error.
+//!
+//! With the feature `tracing`, spans and events of an image that has its own copy of `tracing-core` go to the program's
+//! subscriber. Log records go to the program's logger without further ado.
 
 mod border;
 mod future;

@@ -2,18 +2,25 @@
 
 #[cfg(feature = "tracing")]
 mod subscriber;
+#[cfg(not(feature = "tracing"))]
+#[path = "records/no_subscriber.rs"]
+mod subscriber;
 
 use crate::services::services;
 use log::LevelFilter;
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Something of a library's. An image that has another build of the library knows it by another type, and so cannot use it.
+type Lent = &'static (dyn Any + Send + Sync);
 
 /// What the program lends for records. Lives as long as the process.
 #[derive(Clone, Copy)]
 pub struct Records {
-    /// A `&'static dyn log::Log`. An image whose `log` is another build knows it by another type.
-    logger: &'static (dyn Any + Send + Sync),
-    /// Makes a subscriber, in the same way.
-    subscriber: Option<&'static (dyn Any + Send + Sync)>,
+    /// A `&'static dyn log::Log`.
+    logger: Lent,
+    /// Makes a subscriber.
+    subscriber: Option<Lent>,
     settings: fn() -> usize,
     warn: fn(&str),
 }
@@ -29,20 +36,18 @@ impl Records {
     #[must_use]
     pub fn of_the_program() -> Self {
         static LOGGER: &dyn log::Log = &Logger;
-        #[cfg(feature = "tracing")]
-        let subscriber: Option<&'static (dyn Any + Send + Sync)> = Some(&subscriber::LENT);
-        #[cfg(not(feature = "tracing"))]
-        let subscriber = None;
-        Self { logger: &LOGGER, subscriber, settings, warn: |text| log::warn!("pitstop: {text}") }
+        let warn = |text: &str| log::warn!("pitstop: {text}");
+        Self { logger: &LOGGER, subscriber: subscriber::lent(), settings, warn }
     }
 
-    /// Makes the program's logger that of this image.
+    /// Makes the program's logger that of this image, which has copies of its own.
     pub(crate) fn enter(&self) {
         match self.logger.downcast_ref::<&'static dyn log::Log>() {
             // Fails when one is set already: then one is.
             Some(logger) => drop(log::set_logger(*logger)),
             None => self.unknown("log"),
         }
+        HAS_COPIES.store(true, Ordering::Relaxed);
         follow();
     }
 
@@ -56,24 +61,26 @@ impl Records {
 
 /// What images follow: the level of records, and whether there is a subscriber, in one number.
 fn settings() -> usize {
-    #[cfg(feature = "tracing")]
-    let subscriber = usize::from(tracing_core::dispatcher::has_been_set());
-    #[cfg(not(feature = "tracing"))]
-    let subscriber = 0;
-    log::max_level() as usize | subscriber << 8
+    log::max_level() as usize | usize::from(subscriber::is_set()) << 8
 }
 
-/// In an image with copies of its own: follows what the program has changed. At every call, since the program's threads
-/// come by no other place, and the macros ask the copies before they tell anybody.
+/// Whether this image has copies of its own.
+static HAS_COPIES: AtomicBool = AtomicBool::new(false);
+
+/// Follows what the program has changed. At every call, since the program's threads come by no other place, and the macros
+/// ask the image's copies before they tell anybody.
 #[inline]
 pub(crate) fn follow() {
-    if let Some(services) = services()
-        && !services.shared_std
-    {
-        let now = (services.records.settings)();
-        if now != settings() {
-            adopt(&services.records, now);
-        }
+    if HAS_COPIES.load(Ordering::Relaxed) {
+        compare();
+    }
+}
+
+fn compare() {
+    let Some(services) = services() else { return };
+    let now = (services.records.settings)();
+    if now != settings() {
+        adopt(&services.records, now);
     }
 }
 
@@ -81,17 +88,13 @@ pub(crate) fn follow() {
 fn adopt(records: &Records, settings: usize) {
     let level = LevelFilter::iter().nth(settings & 0xff);
     log::set_max_level(level.unwrap_or(LevelFilter::Trace));
-    #[cfg(feature = "tracing")]
     if settings >> 8 != 0 {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            if !records.subscriber.is_some_and(subscriber::adopt) {
-                records.unknown("tracing-core");
-            }
-        });
+        // No `Once`: the program's subscriber, which hears of it, may call reloadable functions, and so come by here.
+        static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+        if !IS_TAKEN.swap(true, Ordering::Relaxed) && !subscriber::adopt(records.subscriber) {
+            records.unknown("tracing-core");
+        }
     }
-    #[cfg(not(feature = "tracing"))]
-    let _ = records.subscriber;
 }
 
 /// Whatever logger the program has at the time, at whatever level.

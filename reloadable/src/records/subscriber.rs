@@ -5,11 +5,12 @@
 //! can be out of date when the program sets a subscriber or changes a filter. The program's subscribers still hear of each
 //! callsite, because it is entered into the program's registry too.
 
+use super::Lent;
 use std::any::Any;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use tracing_core::callsite::{self, Callsite, Identifier};
-use tracing_core::dispatcher::{Dispatch, get_default, set_global_default};
+use tracing_core::dispatcher::{Dispatch, get_default, has_been_set, set_global_default};
 use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
@@ -17,11 +18,19 @@ use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
 type Lend = fn() -> Box<dyn Subscriber + Send + Sync>;
 
 /// In the program: what it lends.
-pub(super) static LENT: Lend = || Box::new(OfTheProgram);
+pub(super) fn lent() -> Option<Lent> {
+    static LEND: Lend = || Box::new(OfTheProgram);
+    Some(&LEND)
+}
+
+/// Whether there is a subscriber.
+pub(super) fn is_set() -> bool {
+    has_been_set()
+}
 
 /// In an image: takes what the program lends. False when that is of another build of `tracing-core`.
-pub(super) fn adopt(lent: &'static (dyn Any + Send + Sync)) -> bool {
-    let Some(lend) = lent.downcast_ref::<Lend>() else { return false };
+pub(super) fn adopt(lent: Option<Lent>) -> bool {
+    let Some(lend) = lent.and_then(<dyn Any + Send + Sync>::downcast_ref::<Lend>) else { return false };
     // Fails when the image has set a subscriber itself: then that is what it wants.
     let _ = set_global_default(Dispatch::new(lend()));
     true
