@@ -19,7 +19,7 @@ use pitstop_contract::session::{
 };
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
-use pitstop_reloadable::__private::Services;
+use pitstop_reloadable::__private::{Records, Services, flush_at_exit, hear};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -128,7 +128,7 @@ pub(crate) fn start(host: &'static Host, session: Session, messages: Receiver<Me
 struct Inbox {
     host: &'static Host,
     session: Session,
-    /// Made for the first image: by then the host has set its logger.
+    /// Made for the first image.
     services: Option<&'static Services>,
     /// By crate, the newest image looked at, loaded or refused.
     seen: HashMap<String, Generation>,
@@ -535,6 +535,10 @@ fn services(host: &'static Host) -> &'static Services {
         use pitstop_contract::descriptor::{fact, linkage};
         facts.get(fact::LINKAGE) == linkage::SHARED
     });
+    if !shared_std {
+        // An image may end the program too.
+        flush_at_exit();
+    }
     Box::leak(Box::new(Services {
         alloc: std::alloc::alloc,
         alloc_zeroed: std::alloc::alloc_zeroed,
@@ -542,27 +546,10 @@ fn services(host: &'static Host) -> &'static Services {
         dealloc: std::alloc::dealloc,
         panicked,
         raise,
-        logger: &HostLogger,
-        max_level: log::max_level() as usize,
+        hook: hear,
+        records: Records::of_the_program(),
         shared_std,
     }))
-}
-
-/// Whatever logger the host has at the time.
-struct HostLogger;
-
-impl log::Log for HostLogger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        log::logger().enabled(metadata)
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        log::logger().log(record);
-    }
-
-    fn flush(&self) {
-        log::logger().flush();
-    }
 }
 
 fn panicked(function: &str, message: &str) {

@@ -3,6 +3,7 @@
 //! Where an image has a `std` of its own, a panic that crossed raw would abort the process: its landing pads do not
 //! know the other's payload. Where `std` is shared, the payload itself goes on.
 
+use crate::records::follow;
 use crate::services::raise;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 /// Runs an exported body.
 #[inline]
 pub fn border<R>(function: &'static str, body: impl FnOnce() -> R) -> R {
+    follow();
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
         Err(payload) => raise(function, payload),

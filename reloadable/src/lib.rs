@@ -22,9 +22,15 @@
 //! The attribute goes on free functions and on `impl` blocks, inherent or of a trait for a concrete type, in any module.
 //! `async fn`s may be marked: a future runs the code its call began with, the next call runs the new code. Generic,
 //! `impl Trait`, `const` and variadic signatures are refused with a compile error.
+//!
+//! With the feature `tracing`, spans and events of an image that has its own copy of `tracing-core` go to the program's
+//! subscriber. Log records go to the program's logger without further ado.
 
 mod border;
 mod future;
+mod hook;
+mod output;
+mod records;
 mod services;
 mod slot;
 mod state;
@@ -39,6 +45,9 @@ pub mod __private {
     pub use crate::border::{border, border_future};
     pub use crate::erase;
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
+    pub use crate::hook::hear;
+    pub use crate::output::flush_at_exit;
+    pub use crate::records::Records;
     pub use crate::services::{HostAllocator, Services, enter_image};
     pub use crate::slot::Slot;
     #[cfg(debug_assertions)]

@@ -1,10 +1,14 @@
 //! What the host lends to an image, and the image's first call.
 #![expect(unsafe_code, reason = "the image's entry point and allocator work on what the host hands over")]
 
+use crate::hook;
+use crate::output::flush_at_exit;
+use crate::records::Records;
 use crate::state::{SEAT, Seat};
 use crate::table::{ENTRIES, STATES, Table};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What the host lends to an image. Lives as long as the process.
@@ -22,10 +26,10 @@ pub struct Services {
     pub panicked: fn(&str, &str),
     /// Panics anew in the host's own `std`, with this message.
     pub raise: fn(String) -> !,
-    /// The host's logger.
-    pub logger: &'static dyn log::Log,
-    /// The host's maximum level, as a number.
-    pub max_level: usize,
+    /// Calls the host's panic hook; false if it cannot.
+    pub hook: fn(&PanicHookInfo<'_>) -> bool,
+    /// Where an image's records go.
+    pub records: Records,
     /// Whether host and image link the same dynamic `std`.
     pub shared_std: bool,
 }
@@ -68,16 +72,12 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
     if let Some(services) = self::services()
         && !services.shared_std
     {
-        // An image with a `log` of its own would be silent. It fails when a logger is set already: then one is.
-        let _ = log::set_logger(services.logger);
-        log::set_max_level(level(services.max_level));
+        services.records.enter();
+        hook::tell(services.hook);
+        flush_at_exit();
     }
     let table = Table { entries: &ENTRIES, states: &STATES, seat: &SEAT };
     Box::into_raw(Box::new(table))
-}
-
-fn level(number: usize) -> log::LevelFilter {
-    log::LevelFilter::iter().nth(number).unwrap_or(log::LevelFilter::Trace)
 }
 
 /// Reports a panic that reached the border, and lets it go on in the host.

@@ -11,7 +11,7 @@ const LOGIC: &str = "logic/src/lib.rs";
 
 /// A copy of a program whose dependencies are compiled: on a fresh machine that takes longer than a session may take to
 /// begin.
-fn program(fixture: &'static str) -> Project {
+pub(crate) fn program(fixture: &'static str) -> Project {
     static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let project = Project::new(fixture);
     // A build directory of its own: no other test's session waits for this to let go of cargo's lock.

@@ -2,3 +2,4 @@
 
 mod carried;
 mod crash;
+mod one_program;
