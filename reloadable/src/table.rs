@@ -85,9 +85,9 @@ impl Entry {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Table {
-    /// [`ENTRIES`](crate::table::ENTRIES).
+    /// Its reloadable functions.
     pub entries: &'static [Entry],
-    /// [`STATES`](crate::table::STATES).
+    /// The types of carried values that these name.
     pub states: &'static [Carried],
     /// Its place among those that may touch carried values.
     pub seat: &'static Seat,
