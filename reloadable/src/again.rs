@@ -42,6 +42,14 @@ impl<T> Kept<T> {
 #[derive(Debug)]
 pub struct IsCopy<T>(PhantomData<T>);
 
+impl<T> Clone for IsCopy<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for IsCopy<T> {}
+
 impl<T> IsCopy<T> {
     /// Of this value's type.
     #[inline(always)]

@@ -3,7 +3,7 @@
 use crate::arguments::{Answer, Arguments, has_result, returns_unit};
 use crate::expand::{Mode, call, runtime};
 use crate::signature::pointer;
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, Lifetime, ReceiverKind, Safety, Signature, Type};
 
@@ -74,7 +74,7 @@ pub(crate) fn bordered(
         Some(value) => quote!(__pitstop_over.give_way(move || #value)),
         None => quote!(__pitstop_over.go_on()),
     };
-    let Some(twice) = twice(signature, arguments, policy) else {
+    let Some(given) = given(signature, arguments, policy) else {
         return quote! {
             #follow
             #rt::border(move || #called, |__pitstop_caught| {
@@ -84,16 +84,19 @@ pub(crate) fn bordered(
         };
     };
     let pointer = pointer(signature);
+    let places = (0..given.len()).map(Literal::usize_unsuffixed);
+    let twice = quote!(true #(&& __pitstop_given.#places.is_copy())*);
     let kept: Vec<_> = (0..arguments.len()).map(|index| format_ident!("__pitstop_kept_{index}")).collect();
     quote! {
         #follow
         #[allow(unused_imports)]
         use #rt::MaybeCopy as _;
-        let __pitstop_twice = #twice;
-        #(let #kept = #rt::Kept::of(&#arguments, __pitstop_twice);)*
+        // No bytes, so that the closure has to keep none on the stack.
+        let __pitstop_given = (#(#rt::IsCopy::of(&#given),)*);
+        #(let #kept = #rt::Kept::of(&#arguments, #twice);)*
         #rt::border(move || #called, move |__pitstop_caught| {
             let __pitstop_own = #own as #pointer;
-            match __pitstop_caught.answer_or_again(#site, __pitstop_own as *const (), __pitstop_twice) {
+            match __pitstop_caught.answer_or_again(#site, __pitstop_own as *const (), #twice) {
                 ::core::result::Result::Ok(__pitstop_live) => #rt::like(__pitstop_live, __pitstop_own)(#(#kept.again()),*),
                 ::core::result::Result::Err(__pitstop_over) => #over,
             }
@@ -101,24 +104,24 @@ pub(crate) fn bordered(
     }
 }
 
-/// Whether the call can be made twice, as an expression; `None` where it is known that it is not to be.
-fn twice(signature: &Signature, arguments: &[TokenStream], policy: &Policy) -> Option<TokenStream> {
-    let rt = runtime();
+/// The arguments that are given away, unless their types are `Copy`, and then the call cannot be made twice; `None` where it is
+/// not to be in any case.
+fn given(signature: &Signature, arguments: &[TokenStream], policy: &Policy) -> Option<Vec<TokenStream>> {
     // The caller of an unsafe function has promised that one call is sound.
     if matches!(policy.answer, Some(Answer::Rollback | Answer::Propagate))
         || matches!(signature.safety, Safety::Unsafe(_))
     {
         return None;
     }
-    let mut all = quote!(true);
+    let mut given = Vec::new();
     for (argument, name) in signature.inputs.iter().zip(arguments) {
         match lends(argument) {
             Lent::Anew => {}
             Lent::ForGood => return None,
-            Lent::No => all.extend(quote!(&& #rt::IsCopy::of(&#name).is_copy())),
+            Lent::No => given.push(name.clone()),
         }
     }
-    Some(all)
+    Some(given)
 }
 
 /// How an argument is lent to the function.
