@@ -3,25 +3,31 @@
 use crate::config::Config;
 use crate::events::{Events, Listeners};
 use crate::gate::{Gate, Unit};
+use crate::hooks::Hooks;
 use crate::inbox::{self, Message, Session};
+use crate::lent::services;
 use crate::library::{Library, LibraryError, Shelf};
 use crate::load::Loaded;
 use crate::lock::lock;
+use crate::panics::{self, Panics};
 use crate::program::Program;
 use crate::state::{Code, States};
-use crate::swap::{self, Live, Outcome, Plan};
+use crate::swap::{self, Outcome, Plan, Target};
 use crossbeam_channel::{Receiver, Sender};
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::Event;
 use pitstop_contract::request::Request;
 use pitstop_contract::session::ENV_RESTORE;
+use pitstop_reloadable::__private::{HookKind, install_panic_hook, lend};
+use pitstop_reloadable::Swap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-/// How long a program that is to end waits for its last words to be written.
+/// How long a program that is to end, or may end of a panic, waits for its last words to be written.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The program's end of a session; see [`attach`]. Cheap to copy, and good on any thread.
@@ -37,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) gate: Gate,
     pub(crate) listeners: Listeners,
     pub(crate) shelf: Shelf,
+    pub(crate) panics: Panics,
+    pub(crate) hooks: Hooks,
     pub(crate) inbox: Sender<Message>,
     /// Whether a plan waits: all that a safe point looks at.
     ready: AtomicBool,
@@ -44,7 +52,9 @@ pub(crate) struct Host {
     /// What a safe point is to do besides.
     asked: Mutex<Option<Asked>>,
     patience: Mutex<Patience>,
-    live: Mutex<Live>,
+    live: Mutex<Target>,
+    /// The thread that calls the safe point.
+    swapper: Mutex<Option<ThreadId>>,
     pub(crate) states: States,
 }
 
@@ -118,7 +128,7 @@ impl Pitstop {
         if let Some(host) = self.host
             && host.ready.load(Ordering::Acquire)
         {
-            host.swap();
+            host.safe_point();
         }
     }
 
@@ -165,6 +175,32 @@ impl Pitstop {
         self.host.map_or_else(Events::none, |host| host.listeners.subscribe())
     }
 
+    /// Has `callback` run on this thread, every 16 ms, whenever a call on it is held after a panic (see
+    /// [`OnPanic::Hold`](crate::OnPanic::Hold)): for a window that is to go on being drawn. It takes the place of the one
+    /// before. A panic in a reloadable function that the callback calls is not held.
+    pub fn while_held(&self, callback: impl FnMut() + 'static) {
+        if self.host.is_some() {
+            panics::while_held(Box::new(callback));
+        }
+    }
+
+    /// Has `hook` run before each swap, on the thread of the safe point, while no unit of work runs: it must not wait for
+    /// one. A panic in it cancels the swap.
+    #[track_caller]
+    pub fn before_swap(&self, hook: impl FnMut(&Swap) + Send + 'static) {
+        if let Some(host) = self.host {
+            host.hooks.add(HookKind::Before, Location::caller(), hook);
+        }
+    }
+
+    /// As [`before_swap`](Self::before_swap), once the new code is live. A panic in it takes the swap back.
+    #[track_caller]
+    pub fn after_swap(&self, hook: impl FnMut(&Swap) + Send + 'static) {
+        if let Some(host) = self.host {
+            host.hooks.add(HookKind::After, Location::caller(), hook);
+        }
+    }
+
     /// A dynamic library whose functions are asked for by name: a crate of type `dylib` or `cdylib` of the workspace, or,
     /// where `name` has a path separator, a file that anything may build.
     ///
@@ -189,12 +225,16 @@ impl Host {
             gate: Gate::default(),
             listeners: Listeners::default(),
             shelf: Shelf::default(),
+            panics: Panics::default(),
+            hooks: Hooks::default(),
             inbox,
-            ready: AtomicBool::new(false),
+            // The first safe point tells its thread.
+            ready: AtomicBool::new(true),
             pending: Mutex::new(None),
             asked: Mutex::new(None),
             patience: Mutex::default(),
             live: Mutex::default(),
+            swapper: Mutex::default(),
             states: States::default(),
         }
     }
@@ -208,6 +248,9 @@ impl Host {
         if let Err(reason) = restores {
             self.report(Event::Restored { states: Vec::new(), lost: vec![reason] });
         }
+        panics::begin(self);
+        lend(services(self, "", Generation::LINKED));
+        install_panic_hook();
         inbox::start(self, session, receiver);
         if is_restarted {
             let (told, looked) = crossbeam_channel::bounded(0);
@@ -225,6 +268,7 @@ impl Host {
         let kept = pending.filter(|pending| pending.end || pending.save > asked.save);
         *pending = Some(kept.unwrap_or(asked));
         self.ready.store(true, Ordering::Release);
+        self.panics.held.wake();
     }
 
     /// Makes a plan pending in place of whatever is. `fresh` images of a plan that was not carried out are kept, as far as
@@ -242,11 +286,27 @@ impl Host {
         }
         *pending = Some(plan);
         self.ready.store(true, Ordering::Release);
+        self.panics.held.wake();
+    }
+
+    #[cold]
+    fn safe_point(&'static self) {
+        *lock(&self.swapper) = Some(std::thread::current().id());
+        self.swap();
+    }
+
+    /// Whether this is the thread of the safe point, as far as is known.
+    pub(crate) fn swaps_here(&self) -> bool {
+        lock(&self.swapper).is_none_or(|swapper| swapper == std::thread::current().id())
+    }
+
+    /// Whether there is something to do at a safe point.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
     }
 
     /// What a safe point does when there is something to do.
-    #[cold]
-    fn swap(&'static self) {
+    pub(crate) fn swap(&'static self) {
         // Code of the user's runs below, which may lead here again.
         let Ok(mut patience) = self.patience.try_lock() else { return };
         if Gate::inside_here() {
@@ -278,9 +338,10 @@ impl Host {
         match swap::swap(self, &plan, &live) {
             Outcome::Swapped(events) => {
                 self.shelf.swapped(&plan.fresh);
-                *lock(&self.live) = swap::live_by(&plan.target);
+                lock(&self.live).clone_from(&plan.target);
                 *patience = Patience::default();
                 let _ = self.inbox.send(Message::Swapped { target: plan.target, why: plan.why });
+                self.panics.swapped();
                 events.into_iter().for_each(|event| self.report(event));
             }
             Outcome::Refused(reasons) => {
@@ -333,7 +394,7 @@ impl Host {
     /// The generation that a function's crate runs.
     pub(crate) fn live_generation(&self, function: &str) -> Generation {
         let live = lock(&self.live);
-        live.get(crate_of(function)).copied().unwrap_or(Generation::LINKED)
+        live.get(crate_of(function)).map_or(Generation::LINKED, |image| image.image.generation)
     }
 
     /// Tells of an event, on the inbox's thread.

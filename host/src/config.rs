@@ -1,5 +1,6 @@
 //! How a host takes part in a session.
 
+use pitstop_reloadable::OnPanic;
 use std::time::Duration;
 
 /// How a host takes part in a session. [`Config::default`] suits a program with a frame loop.
@@ -14,6 +15,8 @@ pub struct Config {
     pub patience: Duration,
     /// How long [`library`](crate::Pitstop::library) waits for the library's first image. 10 s.
     pub library_wait: Duration,
+    /// What is done about a panic in a reloadable function that does not say so itself.
+    pub on_panic: OnPanic,
 }
 
 impl Default for Config {
@@ -22,6 +25,7 @@ impl Default for Config {
             wait: Duration::from_millis(50),
             patience: Duration::from_secs(2),
             library_wait: Duration::from_secs(10),
+            on_panic: OnPanic::Rollback,
         }
     }
 }

@@ -45,7 +45,8 @@ struct Inside {
 }
 
 thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// The unit that this thread is in.
+    static UNIT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// A unit of work: from [`Pitstop::enter`](crate::Pitstop::enter) until it is dropped, no swap happens.
@@ -73,11 +74,21 @@ impl Unit<'_> {
 impl Drop for Unit<'_> {
     fn drop(&mut self) {
         let Some((gate, id)) = self.gate else { return };
-        DEPTH.set(DEPTH.get().saturating_sub(1));
-        let mut state = gate.lock();
-        state.inside.retain(|inside| inside.id != id);
-        if state.inside.is_empty() {
-            gate.emptied.notify_all();
+        UNIT.set(None);
+        drop(gate.take_out(id));
+    }
+}
+
+/// While a thread is held in the middle of its unit of work, no swap waits for it.
+pub(crate) struct Outside<'a> {
+    gate: &'a Gate,
+    inside: Option<Inside>,
+}
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        if let Some(inside) = self.inside.take() {
+            self.gate.pass().inside.push(inside);
         }
     }
 }
@@ -90,34 +101,55 @@ impl Gate {
 
     /// Begins a unit of work; waits while a swap is about to happen.
     pub(crate) fn enter(&self, place: &'static Location<'static>) -> Unit<'_> {
-        if DEPTH.get() > 0 {
+        if Self::inside_here() {
             // Waiting here for a swap that waits for this very thread would never end.
             return Unit::inert();
         }
+        let mut state = self.pass();
+        let id = state.next;
+        state.next += 1;
+        state.inside.push(Inside { id, thread: std::thread::current(), place, since: Instant::now() });
+        UNIT.set(Some(id));
+        Unit { gate: Some((self, id)), not_send: PhantomData }
+    }
+
+    /// Takes this thread's unit, if it is in one, out of the count until the result is dropped; then it comes back in, as a
+    /// new unit would.
+    pub(crate) fn step_out(&self) -> Outside<'_> {
+        Outside { gate: self, inside: UNIT.get().and_then(|id| self.take_out(id)) }
+    }
+
+    fn take_out(&self, id: u64) -> Option<Inside> {
+        let mut state = self.lock();
+        let at = state.inside.iter().position(|inside| inside.id == id)?;
+        let inside = state.inside.remove(at);
+        if state.inside.is_empty() {
+            self.emptied.notify_all();
+        }
+        Some(inside)
+    }
+
+    /// Waits while a swap is about to happen.
+    fn pass(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         loop {
             state = match state.door {
-                Door::Open => break,
+                Door::Open => return state,
                 Door::Closed => self.opened.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Door::ClosedUntil(moment) => {
                     let left = moment.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        break;
+                        return state;
                     }
                     self.opened.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
-        let id = state.next;
-        state.next += 1;
-        state.inside.push(Inside { id, thread: std::thread::current(), place, since: Instant::now() });
-        DEPTH.set(1);
-        Unit { gate: Some((self, id)), not_send: PhantomData }
     }
 
     /// Whether this thread is in a unit of work.
     pub(crate) fn inside_here() -> bool {
-        DEPTH.get() > 0
+        UNIT.get().is_some()
     }
 
     /// Lets no new unit begin, and waits until none is left, for `wait` at most. Then the gate stays closed until `open`.
@@ -210,6 +242,23 @@ mod tests {
         assert!(Gate::inside_here());
         drop(outer);
         assert_eq!(gate.close(Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn a_held_unit_is_not_waited_for_and_comes_back_when_the_gate_is_open() {
+        let gate = Gate::default();
+        let unit = gate.enter(Location::caller());
+        let outside = gate.step_out();
+        assert_eq!(gate.close(Duration::ZERO), Ok(()));
+        assert!(Gate::inside_here(), "it is still a unit of work");
+        gate.open();
+        drop(outside);
+        assert!(gate.close(Duration::ZERO).is_err(), "it is back");
+        gate.open();
+        drop(unit);
+        assert_eq!(gate.close(Duration::ZERO), Ok(()));
+        drop(gate.step_out());
+        gate.open();
     }
 
     #[test]

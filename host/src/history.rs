@@ -55,7 +55,8 @@ impl History {
     /// Where to go, if there is somewhere.
     pub(crate) fn towards(&self, why: Why) -> Option<Target> {
         let good = |target: &&Target| {
-            target.values().all(|image| !self.bad.contains(&(image.image.crate_name.clone(), image.image.generation)))
+            let live = |name: &str| target.get(name).map_or(Generation::LINKED, |image| image.image.generation);
+            self.bad.iter().all(|(name, generation)| live(name) != *generation)
         };
         let (earlier, later) = self.targets.split_at(self.at);
         match why {

@@ -4,6 +4,7 @@
 
 use crate::attach::{Asked, Host};
 use crate::history::History;
+use crate::lent::services;
 use crate::load::load;
 use crate::program::Program;
 use crate::state::{Code, Save};
@@ -11,7 +12,7 @@ use crate::swap::{Plan, Target, slot_stores};
 use crate::verify::{Against, Candidate, Verified, verify};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use notify::{RecursiveMode, Watcher};
-use pitstop_contract::event::{Answer, Event, Why};
+use pitstop_contract::event::{Event, Why};
 use pitstop_contract::manifest::{self, Image, Kind, Manifest};
 use pitstop_contract::request::Request;
 use pitstop_contract::session::{
@@ -19,13 +20,12 @@ use pitstop_contract::session::{
 };
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
-use pitstop_reloadable::__private::{Records, Services, flush_at_exit, hear};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the inbox looks whether values are to be saved.
@@ -49,8 +49,14 @@ pub(crate) enum Message {
     Refused,
     /// A person asks for something.
     Asked(Request),
-    /// Code of this generation panicked.
+    /// Code of this generation panicked: nothing but a person's redo leads back to it.
+    Panicked { crate_name: String, generation: Generation },
+    /// And it is to be live no longer.
     RollBack { crate_name: String, generation: Generation },
+    /// An event that takes a while to put together.
+    Tell(Box<dyn FnOnce() -> Event + Send>),
+    /// Whether a watcher is there.
+    IsWatched(Sender<bool>),
     /// Values were saved, to be written down.
     Save(Save),
 }
@@ -128,8 +134,6 @@ pub(crate) fn start(host: &'static Host, session: Session, messages: Receiver<Me
 struct Inbox {
     host: &'static Host,
     session: Session,
-    /// Made for the first image.
-    services: Option<&'static Services>,
     /// By crate, the newest image looked at, loaded or refused.
     seen: HashMap<String, Generation>,
     /// What is live once every plan is carried out.
@@ -149,7 +153,6 @@ impl Inbox {
         Self {
             host,
             session,
-            services: None,
             seen: HashMap::new(),
             target: Target::new(),
             history: History::default(),
@@ -189,8 +192,10 @@ impl Inbox {
                 Message::Swapped { target, why: Some(_) } => self.history.moved(&target),
                 Message::Refused => self.target = self.history.live().clone(),
                 Message::Asked(request) => self.asked(&request),
+                Message::Panicked { crate_name, generation } => self.history.mark(&crate_name, generation),
+                Message::Tell(event) => self.report(event()),
+                Message::IsWatched(reply) => drop(reply.send(is_watched(&self.session.directory))),
                 Message::RollBack { crate_name, generation } => {
-                    self.history.mark(&crate_name, generation);
                     let live = self.history.live().get(&crate_name).map(|image| image.image.generation);
                     // Else it is on its way out already.
                     if live == Some(generation) {
@@ -355,9 +360,8 @@ impl Inbox {
             return Vec::new();
         }
         let mut loaded = Vec::new();
-        let services = *self.services.get_or_insert_with(|| services(self.host));
         for (crate_name, generation, image) in verified {
-            match load(image, services) {
+            match load(image, services(self.host, &crate_name, generation)) {
                 Ok(image) => loaded.push(Arc::new(image)),
                 Err(reasons) => {
                     self.report(Event::Rejected { crate_name, generation, reasons });
@@ -521,58 +525,4 @@ fn watch(directory: &Path, inbox: Sender<Message>) -> notify::Result<Box<dyn Wat
         watcher.watch(sessions, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
-}
-
-/// How long a panic may be held back for its event.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-static PANICS: OnceLock<&'static Host> = OnceLock::new();
-
-fn services(host: &'static Host) -> &'static Services {
-    let _ = PANICS.set(host);
-    let linkage = host.program.built.crates.values().next();
-    let shared_std = linkage.is_some_and(|facts| {
-        use pitstop_contract::descriptor::{fact, linkage};
-        facts.get(fact::LINKAGE) == linkage::SHARED
-    });
-    if !shared_std {
-        // An image may end the program too.
-        flush_at_exit();
-    }
-    Box::leak(Box::new(Services {
-        alloc: std::alloc::alloc,
-        alloc_zeroed: std::alloc::alloc_zeroed,
-        realloc: std::alloc::realloc,
-        dealloc: std::alloc::dealloc,
-        panicked,
-        raise,
-        hook: hear,
-        records: Records::of_the_program(),
-        shared_std,
-    }))
-}
-
-fn panicked(function: &str, message: &str) {
-    let Some(host) = PANICS.get() else { return };
-    host.report(Event::Panicked {
-        crate_name: pitstop_contract::descriptor::crate_of(function).to_owned(),
-        generation: host.live_generation(function),
-        function: function.to_owned(),
-        message: message.to_owned(),
-        location: None,
-        backtrace: Vec::new(),
-        count: 1,
-        answer: Answer::Propagate,
-    });
-    // Nobody may catch it, and then the program ends here: what was reported is written first. Not at any price, for the
-    // inbox may be loading an image.
-    let (told, written) = crossbeam_channel::bounded(0);
-    if host.inbox.send(Message::Written(told)).is_ok() {
-        let _ = written.recv_timeout(LAST_WORDS);
-    }
-}
-
-/// Begins a panic of the host's own `std`, whose unwinding an image's frames let pass.
-fn raise(message: String) -> ! {
-    std::panic::resume_unwind(Box::new(message))
 }

@@ -27,8 +27,11 @@ mod crash;
 mod events;
 mod gate;
 mod history;
+mod hooks;
+mod lent;
 mod library;
 mod lock;
+mod panics;
 mod program;
 mod state;
 
@@ -39,4 +42,4 @@ pub use gate::Unit;
 pub use library::{Function, FunctionError, Library, LibraryError};
 pub use pitstop_contract::event::{Event, Stages, Waited};
 pub use pitstop_contract::{Generation, Reason, Rule};
-pub use pitstop_reloadable::State;
+pub use pitstop_reloadable::{OnPanic, State, Swap};

@@ -10,7 +10,7 @@ use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of}
 use pitstop_contract::manifest::{Image, Kind};
 use pitstop_contract::{Reason, Rule};
 use pitstop_proof::layout::Layouts;
-use pitstop_reloadable::__private::{Entry, Seat, Services, Slot, Table};
+use pitstop_reloadable::__private::{Entry, HookEntry, Seat, Services, Slot, Table};
 use std::collections::{BTreeSet, HashMap};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub(crate) struct Loaded {
     pub(crate) layouts: Layouts,
     /// Those of carried values.
     pub(crate) carried: CarriedTypes,
+    /// The hooks of its own crate.
+    pub(crate) hooks: Vec<&'static HookEntry>,
     /// Its place among those that touch carried values; `None` for a library.
     pub(crate) seat: Option<&'static Seat>,
     /// Functions of the program's that must not be replaced by this image's.
@@ -63,13 +65,14 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
     // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
     let library = ManuallyDrop::new(open(&path).map_err(|error| vec![refused(&path, &error)])?);
     let (mut bodies, mut imports) = Sorted::default();
-    let (mut carried, mut seat) = (CarriedTypes::default(), None);
+    let (mut carried, mut seat, mut hooks) = (CarriedTypes::default(), None, Vec::new());
     if image.kind == Kind::Reloadable {
         let table = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
         let table = table.ok_or_else(|| vec![early(&path)])?;
         (bodies, imports) = sort(table.entries, &image.crate_name, &contents.descriptor)?;
         carried = CarriedTypes::of(table.states);
         seat = Some(table.seat);
+        hooks = table.hooks.iter().filter(|hook| crate_of(hook.name) == image.crate_name).collect();
     }
     Ok(Loaded {
         image,
@@ -78,6 +81,7 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         imports,
         layouts: contents.layouts,
         carried,
+        hooks,
         seat,
         kept: proof.kept,
         verify_ms: (verified - started).as_secs_f64() * 1e3,
@@ -101,6 +105,7 @@ impl Loaded {
             imports: Vec::new(),
             layouts: contents.layouts,
             carried: CarriedTypes::default(),
+            hooks: Vec::new(),
             seat: None,
             kept: proof.kept,
             verify_ms: (now - started).as_secs_f64() * 1e3,

@@ -1,10 +1,10 @@
 //! What is linked into the running program itself: its reloadable functions and the facts of their crates.
 
 use crate::state::CarriedTypes;
-use pitstop_contract::descriptor::{Descriptor, fact};
+use pitstop_contract::descriptor::{Descriptor, crate_of, fact};
 use pitstop_proof::Built;
 use pitstop_proof::layout::{self, Layouts};
-use pitstop_reloadable::__private::{CRATES, ENTRIES, STATES, Slot};
+use pitstop_reloadable::__private::{CRATES, ENTRIES, HOOKS, HookEntry, STATES, Slot};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,6 +17,8 @@ pub(crate) struct Program {
     /// By the name of the function.
     pub(crate) slots: HashMap<String, Linked>,
     pub(crate) carried: CarriedTypes,
+    /// The hooks of all crates.
+    hooks: Vec<&'static HookEntry>,
 }
 
 /// A slot, and what it points to as the program begins.
@@ -36,7 +38,8 @@ unsafe impl Sync for Linked {}
 impl Program {
     /// Reads the link-time tables. In a plain build they are empty.
     pub(crate) fn linked() -> Self {
-        let mut program = Self { carried: CarriedTypes::of(&STATES), ..Self::default() };
+        let hooks = HOOKS.iter().collect();
+        let mut program = Self { carried: CarriedTypes::of(&STATES), hooks, ..Self::default() };
         for entry in ENTRIES.iter() {
             let Some(slot) = entry.slot() else { continue };
             let Some(descriptor) = read(entry.record()) else { continue };
@@ -70,6 +73,11 @@ impl Program {
         };
         let found = self.built.crates.iter().find(|(_, facts)| is_in(facts.get(fact::SOURCE)));
         found.map(|(name, _)| name.as_str())
+    }
+
+    /// The hooks of one of its crates.
+    pub(crate) fn hooks_of(&self, crate_name: &str) -> Vec<&'static HookEntry> {
+        self.hooks.iter().filter(|hook| crate_of(hook.name) == crate_name).copied().collect()
     }
 
     /// Where sessions of this build are, for a host that was started by hand.

@@ -14,7 +14,8 @@ use pitstop_contract::{Generation, Reason};
 use pitstop_proof::agree_on;
 use pitstop_proof::layout::Layouts;
 use pitstop_proof::slots::replaceable;
-use pitstop_reloadable::__private::{Seat, Slot};
+use pitstop_reloadable::__private::{HookKind, Seat, Slot};
+use pitstop_reloadable::Swap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,11 +33,15 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
-    fn set(&self, pointer: *const ()) {
-        match self {
-            Self::Slot(slot) => slot.set(pointer),
-            Self::Handle(slot) => slot.set(pointer),
-        }
+    /// Stores a pointer, and returns what was there.
+    fn replace(&self, pointer: *const ()) -> *const () {
+        let slot: &Slot = match self {
+            Self::Slot(slot) => slot,
+            Self::Handle(slot) => slot,
+        };
+        let before = slot.pointer();
+        slot.set(pointer);
+        before
     }
 }
 
@@ -102,7 +107,7 @@ pub(crate) enum Outcome {
 }
 
 /// Carries a plan out, or waits for up to the host's limit and leaves the gate closed.
-pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Live) -> Outcome {
+pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
     if let Err(waited) = host.gate.close(host.config.wait) {
         return Outcome::Busy(waited);
     }
@@ -112,54 +117,64 @@ pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Live) -> Outcome {
 }
 
 /// All of it, or nothing: with nobody in a unit of work.
-fn exchange(host: &'static Host, plan: &Plan, live: &Live) -> Outcome {
+fn exchange(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
     let begun = Instant::now();
+    let moves = moves(live, &plan.target);
+    if let Err(reason) = call_hooks(host, HookKind::Before, &moves, live) {
+        return Outcome::Refused(vec![reason]);
+    }
     let migrations = match host.states.migrate(&plan.target, &host.program) {
         Ok(migrations) => migrations,
         Err(Obstacle::Watch) => return Outcome::Watching,
         Err(Obstacle::Reasons(reasons)) => return Outcome::Refused(reasons),
     };
     let storing = Instant::now();
-    for (cell, pointer) in &plan.stores {
-        cell.set(*pointer);
-    }
-    for (seat, bit) in &plan.seats {
-        seat.set(*bit);
-    }
+    let pointers: Vec<*const ()> = plan.stores.iter().map(|(cell, pointer)| cell.replace(*pointer)).collect();
+    let bits: Vec<u64> = plan.seats.iter().map(|(seat, _)| seat.bit()).collect();
+    plan.seats.iter().for_each(|(seat, bit)| seat.set(*bit));
     host.states.put(&migrations);
     let took = storing.elapsed();
     let now = micros_since_1970();
     host.states.live(plan.target.clone());
+    if let Err(reason) = call_hooks(host, HookKind::After, &moves, &plan.target) {
+        for ((cell, _), before) in plan.stores.iter().zip(pointers) {
+            cell.replace(before);
+        }
+        plan.seats.iter().zip(bits).for_each(|((seat, _), before)| seat.set(before));
+        host.states.take_back(migrations);
+        host.states.live(live.clone());
+        return Outcome::Refused(vec![reason]);
+    }
     let mut events = host.states.keep(migrations, begun);
     match plan.why {
         None => events.extend(plan.fresh.iter().map(|image| became_live(image, begun, took, now))),
-        Some(why) => events.extend(
-            moves(live, &plan.target).into_iter().map(|(crate_name, from, generation)| Event::RolledBack {
-                crate_name,
-                from,
-                generation,
-                why,
-            }),
-        ),
+        Some(why) => events.extend(moves.into_iter().map(|Swap { crate_name, from, to, .. }| Event::RolledBack {
+            crate_name,
+            from,
+            generation: to,
+            why,
+        })),
     }
     Outcome::Swapped(events)
 }
 
-/// What is live, by crate; those that are not named run what is linked into the program.
-pub(crate) type Live = HashMap<String, Generation>;
-
-/// What is live once a target is.
-pub(crate) fn live_by(target: &Target) -> Live {
-    target.iter().map(|(name, image)| (name.clone(), image.image.generation)).collect()
+/// The crates whose code is another once `target` is live.
+fn moves(live: &Target, target: &Target) -> Vec<Swap> {
+    let names: BTreeSet<&String> = live.keys().chain(target.keys()).collect();
+    let of = |target: &Target, name: &str| target.get(name).map_or(Generation::LINKED, |image| image.image.generation);
+    let moves = names.into_iter().map(|name| Swap::new(name, of(live, name), of(target, name)));
+    moves.filter(|swap| swap.from != swap.to).collect()
 }
 
-/// The crates whose code is another once `target` is live: from which generation to which.
-fn moves(live: &Live, target: &Target) -> Vec<(String, Generation, Generation)> {
-    let after = live_by(target);
-    let names: BTreeSet<&String> = live.keys().chain(after.keys()).collect();
-    let of = |map: &Live, name: &String| map.get(name).copied().unwrap_or(Generation::LINKED);
-    let moves = names.into_iter().map(|name| (name.clone(), of(live, name), of(&after, name)));
-    moves.filter(|(_, from, to)| from != to).collect()
+/// Calls the hooks of what `code` holds, for each crate that is swapped.
+fn call_hooks(host: &Host, kind: HookKind, moves: &[Swap], code: &Target) -> Result<(), Reason> {
+    moves.iter().try_for_each(|swap| {
+        let hooks = match code.get(&swap.crate_name) {
+            Some(image) => image.hooks.clone(),
+            None => host.program.hooks_of(&swap.crate_name),
+        };
+        host.hooks.run(kind, swap, &hooks)
+    })
 }
 
 fn became_live(image: &Loaded, begun: Instant, took: Duration, now_us: u64) -> Event {
@@ -198,8 +213,7 @@ pub(crate) fn generation(plan: &Plan) -> Generation {
 }
 
 /// What a refusal of a plan is about: the newest of what it would have made live.
-pub(crate) fn subject(plan: &Plan, live: &Live) -> (String, Generation) {
-    let moves = moves(live, &plan.target);
-    let newest = moves.into_iter().max_by_key(|(_, _, generation)| *generation);
-    newest.map_or_else(Default::default, |(crate_name, _, generation)| (crate_name, generation))
+pub(crate) fn subject(plan: &Plan, live: &Target) -> (String, Generation) {
+    let newest = moves(live, &plan.target).into_iter().max_by_key(|swap| swap.to);
+    newest.map_or_else(Default::default, |swap| (swap.crate_name, swap.to))
 }

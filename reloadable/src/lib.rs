@@ -26,35 +26,45 @@
 //! With the feature `tracing`, spans and events of an image that has its own copy of `tracing-core` go to the program's
 //! subscriber. Log records go to the program's logger without further ado.
 
+mod again;
+mod backtrace;
 mod border;
 mod future;
 mod hook;
+mod note;
 mod output;
 mod records;
 mod services;
 mod slot;
 mod state;
+mod swap;
 mod table;
 
+pub use border::OnPanic;
+pub use pitstop_contract::Generation;
 pub use pitstop_macros::reloadable;
 pub use state::{Migrate, RestoreError, Saved, State};
+pub use swap::Swap;
 
 /// What the attribute's expansion and `pitstop-host` use. Not for direct use: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::border::{border, border_future};
+    pub use crate::again::{IsCopy, Kept, MaybeCopy, like};
+    pub use crate::border::{Caught, OnPanic, Over, Site, border, border_future, contained};
     pub use crate::erase;
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
     pub use crate::hook::hear;
+    pub use crate::note::{Note, Place, Trace, hush, install as install_panic_hook, new_epoch, take as take_note};
     pub use crate::output::flush_at_exit;
-    pub use crate::records::Records;
-    pub use crate::services::{HostAllocator, Services, enter_image};
+    pub use crate::records::{Records, follow};
+    pub use crate::services::{HostAllocator, Panic, Reply, Services, enter_image, lend};
     pub use crate::slot::Slot;
     #[cfg(debug_assertions)]
     pub use crate::state::Cell;
     pub use crate::state::{
         Access, CHECKED, Carried, Free, Keeper, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, SEAT, Save, Seat,
     };
-    pub use crate::table::{CRATES, ENTRIES, Entry, Layout, Record, STATES, Table, Unsized};
+    pub use crate::swap::{HookEntry, HookKind, run_hook};
+    pub use crate::table::{CRATES, ENTRIES, Entry, HOOKS, Layout, Record, STATES, Table, Unsized};
     pub use linkme;
 }

@@ -70,7 +70,7 @@ static HAS_COPIES: AtomicBool = AtomicBool::new(false);
 /// Follows what the program has changed. At every call, since the program's threads come by no other place, and the macros
 /// ask the image's copies before they tell anybody.
 #[inline]
-pub(crate) fn follow() {
+pub fn follow() {
     if HAS_COPIES.load(Ordering::Relaxed) {
         compare();
     }

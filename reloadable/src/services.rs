@@ -1,13 +1,15 @@
 //! What the host lends to an image, and the image's first call.
 #![expect(unsafe_code, reason = "the image's entry point and allocator work on what the host hands over")]
 
+use crate::border::OnPanic;
 use crate::hook;
+use crate::note::{Note, Place};
 use crate::output::flush_at_exit;
 use crate::records::Records;
 use crate::state::{SEAT, Seat};
-use crate::table::{ENTRIES, STATES, Table};
+use crate::table::{ENTRIES, HOOKS, STATES, Table};
+use pitstop_contract::Generation;
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::any::Any;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -22,8 +24,12 @@ pub struct Services {
     pub realloc: unsafe fn(*mut u8, Layout, usize) -> *mut u8,
     /// The host's `std::alloc::dealloc`.
     pub dealloc: unsafe fn(*mut u8, Layout),
-    /// Told of each panic that reaches the border: function, message.
-    pub panicked: fn(&str, &str),
+    /// Says what is to be done about a panic that has reached the border.
+    pub answer: fn(Panic<'_>) -> Reply,
+    /// What the host's panic hook has noted of this thread's panic with this message.
+    pub note: fn(&str) -> Option<Note>,
+    /// Tells the host's panic hook that this panic has been told of.
+    pub hush: fn(Place),
     /// Panics anew in the host's own `std`, with this message.
     pub raise: fn(String) -> !,
     /// Calls the host's panic hook; false if it cannot.
@@ -32,27 +38,73 @@ pub struct Services {
     pub records: Records,
     /// Whether host and image link the same dynamic `std`.
     pub shared_std: bool,
+    /// The image's crate; empty for the host itself.
+    pub crate_name: &'static str,
+    /// The image's number.
+    pub generation: Generation,
+}
+
+/// A panic that has reached the border.
+#[derive(Debug)]
+pub struct Panic<'a> {
+    /// The reloadable function, by its full name.
+    pub function: &'a str,
+    /// What it says itself about panics.
+    pub on_panic: Option<OnPanic>,
+    /// The image's crate; empty for the host itself.
+    pub crate_name: &'a str,
+    /// The image's number.
+    pub generation: Generation,
+    /// What it said.
+    pub message: String,
+    /// What the hook saw of it; `None` if it was resumed, or if the hook was replaced.
+    pub note: Option<Note>,
+    /// The function that was called, where the call can be made again.
+    pub own: *const (),
+    /// Whether it can be.
+    pub twice: bool,
+    /// Whether there is something to return in place of a result.
+    pub fallback: bool,
+    /// Whether it was in the polling of a future.
+    pub future: bool,
+}
+
+/// What is to be done about a panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The call is to be made again, of this function: it was in the slot that [`Panic::own`] was in.
+    Again(*const ()),
+    /// The call is to return its fallback.
+    Fallback,
+    /// The caller is to have the panic.
+    Propagate,
 }
 
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Services").field("shared_std", &self.shared_std).finish_non_exhaustive()
+        let (crate_name, generation) = (self.crate_name, self.generation);
+        write!(f, "Services of {crate_name} {generation}, shared std {}", self.shared_std)
     }
 }
 
 // One per link unit: this crate is linked into each image anew, so every image has its own.
 static SERVICES: AtomicPtr<Services> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The host's services; `None` in the host itself.
+/// The host's services; `None` in a program without a session.
 pub(crate) fn services() -> Option<&'static Services> {
     let pointer = SERVICES.load(Ordering::Acquire);
-    // SAFETY: only `enter_image` stores here, and the host keeps the services for the life of the process.
+    // SAFETY: only `enter_image` and `lend` store here, and the host keeps the services for the life of the process.
     unsafe { pointer.as_ref() }
 }
 
 /// Blocks that constructors of the image hold: the loader runs them before the host's services are there, and so the
 /// system's allocator gave them.
 static EARLY: AtomicUsize = AtomicUsize::new(0);
+
+/// The host's services for the host itself: the functions that are linked into it have a border too.
+pub fn lend(services: &'static Services) {
+    SERVICES.store(std::ptr::from_ref(services).cast_mut(), Ordering::Release);
+}
 
 /// Takes the host's services and returns the image's table. The first code of an image that the host calls.
 ///
@@ -76,35 +128,8 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         hook::tell(services.hook);
         flush_at_exit();
     }
-    let table = Table { entries: &ENTRIES, states: &STATES, seat: &SEAT };
+    let table = Table { entries: &ENTRIES, states: &STATES, hooks: &HOOKS, seat: &SEAT };
     Box::into_raw(Box::new(table))
-}
-
-/// Reports a panic that reached the border, and lets it go on in the host.
-pub(crate) fn raise(function: &str, payload: Box<dyn Any + Send>) -> ! {
-    let Some(services) = services() else {
-        std::panic::resume_unwind(payload);
-    };
-    let message = message(&*payload);
-    (services.panicked)(function, &message);
-    if services.shared_std {
-        std::panic::resume_unwind(payload);
-    }
-    // A payload of this image's `std` means nothing to the host's: its message does. Leaked, since its drop glue may
-    // be anything.
-    std::mem::forget(payload);
-    (services.raise)(message)
-}
-
-/// What a panic says.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "a panic whose payload is not text".to_owned()
-    }
 }
 
 /// The allocator of an image with a `std` of its own: the host's, whatever that is.

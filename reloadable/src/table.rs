@@ -1,8 +1,9 @@
-//! The link-time tables: which reloadable functions, and which crates, are linked into this executable or image.
+//! The link-time tables: which reloadable functions, hooks and crates are linked into this executable or image.
 #![expect(unsafe_code, reason = "shares code pointers between threads; linkme declares its sections")]
 
 use crate::slot::Slot;
 use crate::state::{Carried, Seat};
+use crate::swap::HookEntry;
 use linkme::distributed_slice;
 use std::marker::PhantomData;
 
@@ -17,6 +18,10 @@ pub static CRATES: [&'static [u8]];
 /// The types of carried values that reloadable functions of this link unit name.
 #[distributed_slice]
 pub static STATES: [Carried];
+
+/// The hooks of this link unit.
+#[distributed_slice]
+pub static HOOKS: [HookEntry];
 
 /// A function's record in the descriptor's section.
 ///
@@ -89,6 +94,8 @@ pub struct Table {
     pub entries: &'static [Entry],
     /// The types of carried values that these name.
     pub states: &'static [Carried],
+    /// [`HOOKS`].
+    pub hooks: &'static [HookEntry],
     /// Its place among those that may touch carried values.
     pub seat: &'static Seat,
 }

@@ -257,6 +257,7 @@ fn a_panic_in_new_code_reaches_the_host_and_is_reported() {
         "let now = logic::report(&mut world);",
         "let now = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| logic::report(&mut world)))\n            .unwrap_or_else(|payload| {\n                let text = payload.downcast_ref::<String>().map(String::as_str);\n                format!(\"caught {}\", text.or(payload.downcast_ref::<&str>().copied()).unwrap_or(\"?\"))\n            });",
     );
+    project.edit(LOGIC, "#[reloadable]\npub fn report", "#[reloadable(on_panic = propagate)]\npub fn report");
     for linkage in ["shared", "self-contained"] {
         let mut session = project.live(&["--linkage", linkage]);
         project.edit(LOGIC, "world.score = score();", "world.score = score();\n    panic!(\"no {} left\", \"fuel\");");

@@ -1,7 +1,7 @@
 //! What the command says: lines for a person on standard error, or events as JSON on standard output.
 
 use crate::process::terminal_is_taken;
-use pitstop_contract::event::Event;
+use pitstop_contract::event::{Answer, Event};
 use pitstop_contract::{Reason, Rule};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -205,8 +205,18 @@ fn describe(event: &Event, is_live: bool) -> Option<String> {
             label(GREEN, "Live"),
             stages.build
         ),
-        Event::Panicked { function, generation, message, .. } => {
-            format!("{}{function} of #{generation}: {message}", label(RED, "Panicked"))
+        Event::Panicked { function, generation, message, location, count, answer, .. } => {
+            let head = label(RED, "Panicked");
+            let place = location.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+            let times = if *count > 1 { format!(", {count} times by now") } else { String::new() };
+            let then = match answer {
+                // There is nothing before it.
+                Answer::Rollback if generation.0 == 0 => "; waiting for the edit that mends it",
+                Answer::Rollback => "; back to the last good generation",
+                Answer::Hold => "; the call waits for the edit that mends it",
+                Answer::Propagate => "",
+            };
+            format!("{head}{function} of #{generation}: {message}{place}{times}{then}")
         }
         Event::Crashed { name, address, thread, generation, function, backtrace, .. } => {
             let function = function.as_deref().unwrap_or("the program");
@@ -297,6 +307,25 @@ mod tests {
             backtrace.clear();
         }
         assert_eq!(shown(&event), "     Crashed the program: SIGSEGV");
+    }
+
+    #[test]
+    fn a_panic_says_where_it_was_and_what_becomes_of_it() {
+        let panicked = |generation, count, answer| Event::Panicked {
+            crate_name: "logic".into(),
+            generation: Generation(generation),
+            function: "logic::update".into(),
+            message: "no fuel".into(),
+            location: Some("logic/src/lib.rs:7:5".into()),
+            backtrace: Vec::new(),
+            count,
+            answer,
+        };
+        let place = "logic::update of #3: no fuel at logic/src/lib.rs:7:5";
+        let expected = format!("    Panicked {place}; back to the last good generation");
+        assert_eq!(shown(&panicked(3, 1, Answer::Rollback)), expected);
+        assert_eq!(shown(&panicked(3, 10, Answer::Propagate)), format!("    Panicked {place}, 10 times by now"));
+        assert!(shown(&panicked(0, 1, Answer::Rollback)).ends_with("; waiting for the edit that mends it"));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What cannot be reloaded, said at the place in the source, with what to write instead.
 
-use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -12,12 +11,16 @@ fn refuse(at: &impl ToTokens, message: &str) -> syn::Error {
     syn::Error::new_spanned(at, message)
 }
 
-/// The attribute takes no arguments.
-pub(crate) fn arguments(arguments: &TokenStream) -> Result {
-    if arguments.is_empty() {
-        return Ok(());
+/// A method has its place in a block, which has the attribute.
+pub(crate) fn free(signature: &Signature) -> Result {
+    match signature.receiver() {
+        Some(receiver) => Err(refuse(
+            receiver,
+            "a method is made reloadable by #[reloadable] on its `impl` block; arguments for this method alone then go into a \
+             #[reloadable(...)] on the method",
+        )),
+        None => Ok(()),
     }
-    Err(refuse(arguments, "#[reloadable] takes no arguments"))
 }
 
 /// A function that can have one machine-code address, and callers that only know its signature.

@@ -1,9 +1,11 @@
 //! The live forms of a reloadable item.
 //!
 //! Linked into a host, a function becomes a trampoline: it loads its slot and calls through it, and the slot begins at
-//! the function's own body. In an image the item stays as it is, so that code within the image calls it directly, and
-//! a wrapper beside it is registered, which keeps a panic from crossing the border raw.
+//! the function's own body. In an image the item stays as it is, so that code within the image calls it directly. In both
+//! the slot points to a wrapper around the body, which catches its panics.
 
+use crate::arguments::Arguments;
+use crate::border::{Policy, bordered};
 use crate::signature::{
     Mentioned, Owner, StaticLifetimes, carried, describe, function_type, mentioned, pointer, pretty, replace_self,
     with_plain_arguments,
@@ -48,62 +50,55 @@ impl Mode {
     }
 }
 
-fn runtime() -> TokenStream {
+pub(crate) fn runtime() -> TokenStream {
     quote!(::pitstop_reloadable::__private)
 }
 
 /// A free function.
-pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
+pub(crate) fn function(item: &ItemFn, arguments: &Arguments, mode: Mode) -> TokenStream {
     let once = once_per_crate(mode);
-    let name = item.sig.ident.to_string();
+    let sig = &item.sig;
+    let name = sig.ident.to_string();
+    let (plain, names) = with_plain_arguments(sig);
+    let export = quote!(__pitstop_export);
+    let policy = Policy::new(arguments, None, sig, |tokens| tokens);
+    let wrapper = |original: &TokenStream| {
+        let wrapped = wrapper_signature(&plain, "__pitstop_export");
+        let bordered = bordered(&plain, &name, original, &names, &export, &policy, mode);
+        quote!(#wrapped { #bordered })
+    };
     match mode {
         Mode::Host => {
-            let rt = runtime();
             let (outer, inner) = split_attributes(&item.attrs);
-            let (mut trampoline, arguments) = with_plain_arguments(&item.sig);
-            let mut body = item.sig.clone();
-            body.ident = format_ident!("__pitstop_body");
+            let mut original = sig.clone();
+            original.ident = format_ident!("__pitstop_body");
+            let wrapper = wrapper(&quote!(__pitstop_body));
+            let mut trampoline = plain.clone();
+            if sig.asyncness.is_some() {
+                trampoline.asyncness = None;
+                trampoline.output = future_output(sig);
+            }
             let vis = &item.vis;
             let block = &item.block;
-            let (bodies, entry) = if item.sig.asyncness.is_some() {
-                let mut original = item.sig.clone();
-                original.ident = format_ident!("__pitstop_async");
-                let erased = erased_signature(&item.sig, "__pitstop_body");
-                let call = call(&item.sig, &quote!(__pitstop_async), &arguments);
-                let bodies = quote!(#(#inner)* #original #block #erased { #rt::erase!(#call) });
-                trampoline.asyncness = None;
-                trampoline.output = future_output(&item.sig);
-                (bodies, quote!(__pitstop_async))
-            } else {
-                (quote!(#(#inner)* #body #block), quote!(__pitstop_body))
-            };
-            let register = register(
-                &name,
-                is_public(&item.vis),
-                &item.sig,
-                &Owner::default(),
-                Some(&quote!(__PITSTOP_SLOT)),
-                &quote!(__pitstop_body),
-            );
-            let through = through_slot(&item.sig, &quote!(__PITSTOP_SLOT), &quote!(__pitstop_body), &entry, &arguments);
+            let slot = quote!(__PITSTOP_SLOT);
+            let register = register(&name, is_public(vis), sig, &Owner::default(), Some(&slot), &export);
+            let through = through_slot(sig, &slot, &export, &quote!(__pitstop_body), &names);
             quote! {
                 #once
                 #(#outer)*
                 #[inline]
                 #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
                 #vis #trampoline {
-                    #bodies
+                    #(#inner)* #original #block
+                    #wrapper
                     #register
                     #through
                 }
             }
         }
         Mode::Image => {
-            let (plain, arguments) = with_plain_arguments(&item.sig);
-            let original = &item.sig.ident;
-            let wrapper = border(&plain, "__pitstop_export", &name, &quote!(#original), &arguments);
-            let register =
-                register(&name, is_public(&item.vis), &item.sig, &Owner::default(), None, &quote!(__pitstop_export));
+            let wrapper = wrapper(&sig.ident.to_token_stream());
+            let register = register(&name, is_public(&item.vis), sig, &Owner::default(), None, &export);
             quote! {
                 #once
                 #item
@@ -115,11 +110,13 @@ pub(crate) fn function(item: &ItemFn, mode: Mode) -> TokenStream {
 }
 
 /// Every method of an `impl` block.
-pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
+///
+/// `methods` has the arguments of each of its items, `arguments` those of the block itself.
+pub(crate) fn block(item: &ItemImpl, arguments: &Arguments, methods: &[Arguments], mode: Mode) -> TokenStream {
     let once = once_per_crate(mode);
     let self_ty = &*item.self_ty;
     let generics = &item.generics;
-    let (parameters, arguments, clause) = generics.split_for_impl();
+    let (parameters, generic_arguments, clause) = generics.split_for_impl();
     let mut static_ty = self_ty.clone();
     StaticLifetimes::default().visit_type_mut(&mut static_ty);
     let static_arguments = generics.params.iter().map(|_| quote!('static));
@@ -131,12 +128,13 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
     let mut declarations = Vec::new();
     let mut definitions = Vec::new();
     let mut registrations = Vec::new();
-    for (index, entry) in item.items.iter().enumerate() {
+    for (index, (entry, own)) in item.items.iter().zip(methods).enumerate() {
         let ImplItem::Fn(method) = entry else {
             items.push(entry.to_token_stream());
             continue;
         };
-        let parts = Method { item, method, index, associated: &associated, hidden: &hidden, generics };
+        let said = (own, arguments);
+        let parts = Method { item, method, said, index, associated: &associated, hidden: &hidden, generics };
         let expanded = parts.expand(mode, &static_ty, &hidden_static);
         items.push(expanded.item);
         declarations.push(expanded.declaration);
@@ -155,7 +153,7 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
             #unsafety impl #parameters #of_trait #self_ty #clause { #(#items)* }
             #[allow(non_camel_case_types, async_fn_in_trait)]
             trait #hidden<#lifetimes> #clause { #(#declarations)* }
-            impl #parameters #hidden #arguments for #self_ty #clause { #(#definitions)* }
+            impl #parameters #hidden #generic_arguments for #self_ty #clause { #(#definitions)* }
             #(#registrations)*
         };
     }
@@ -164,6 +162,8 @@ pub(crate) fn block(item: &ItemImpl, mode: Mode) -> TokenStream {
 struct Method<'a> {
     item: &'a ItemImpl,
     method: &'a ImplItemFn,
+    /// The attribute's arguments: the method's own, and the block's.
+    said: (&'a Arguments, &'a Arguments),
     index: usize,
     associated: &'a [(String, TokenStream)],
     hidden: &'a TokenStream,
@@ -179,62 +179,52 @@ struct ExpandedMethod {
 
 impl Method<'_> {
     fn expand(&self, mode: Mode, static_ty: &Type, hidden_static: &TokenStream) -> ExpandedMethod {
-        let rt = runtime();
         let method = self.method;
         let sig = &method.sig;
         let name = self.slot_name();
-        let body_name = format_ident!("__pitstop_{}", sig.ident).to_string();
-        let body_ident = format_ident!("{body_name}");
+        let wrapper = format!("__pitstop_{}", sig.ident);
+        let wrapper_ident = format_ident!("{wrapper}");
         let slot = format_ident!("__PITSTOP_{}", self.index);
         let (plain, arguments) = with_plain_arguments(sig);
         let (_, hidden_arguments, _) = self.generics.split_for_impl();
         let hidden = self.hidden;
         let path = quote!(<Self as #hidden #hidden_arguments>);
-        let seen_from_outside = quote!(#hidden_static::#body_ident);
+        let seen_from_outside = quote!(#hidden_static::#wrapper_ident);
         // The hidden trait knows nothing of the `impl` block's associated types, so both sides name them in full.
         let rename = |signature: &Signature| -> TokenStream {
             let self_ty = self.item.self_ty.to_token_stream();
             keep_receiver(signature, &self_ty, self.associated)
+        };
+        let (own, block) = self.said;
+        let policy = Policy::new(own, Some(block), sig, |tokens| self.replaced(tokens));
+        let wrapped = rename(&wrapper_signature(&plain, &wrapper));
+        let bordered = |original: &TokenStream| {
+            bordered(&plain, &name, original, &arguments, &quote!(#path::#wrapper_ident), &policy, mode)
         };
         match mode {
             Mode::Host => {
                 let (outer, inner) = split_attributes(&method.attrs);
                 let vis = &method.vis;
                 let block = self.replaced(method.block.to_token_stream());
+                let body_ident = format_ident!("__pitstop_body_{}", sig.ident);
+                let body = quote!(#path::#body_ident);
+                let bordered = bordered(&body);
+                let mut declared = plain.clone();
+                declared.ident = body_ident.clone();
+                let declared = rename(&declared);
+                let mut original = sig.clone();
+                original.ident = body_ident;
+                let original = rename(&original);
                 let mut trampoline = plain.clone();
-                let (declaration, definition, witness);
                 if sig.asyncness.is_some() {
-                    let async_ident = format_ident!("__pitstop_async_{}", sig.ident);
-                    let mut declared_async = plain.clone();
-                    declared_async.ident = async_ident.clone();
-                    let mut original = sig.clone();
-                    original.ident = async_ident.clone();
-                    let erased = erased_signature(sig, &body_name);
-                    let declared_async = rename(&declared_async);
-                    let original = rename(&original);
-                    let erased = rename(&erased);
-                    let call = call(sig, &quote!(#path::#async_ident), &arguments);
-                    declaration = quote!(#declared_async; #erased;);
-                    definition = quote!(#(#inner)* #original #block #erased { #rt::erase!(#call) });
                     trampoline.asyncness = None;
                     trampoline.output = future_output(sig);
-                    witness = quote!(#path::#async_ident);
-                } else {
-                    let mut declared = plain.clone();
-                    declared.ident = body_ident.clone();
-                    let mut original = sig.clone();
-                    original.ident = body_ident.clone();
-                    let declared = rename(&declared);
-                    let original = rename(&original);
-                    declaration = quote!(#declared;);
-                    definition = quote!(#(#inner)* #original #block);
-                    witness = quote!(#path::#body_ident);
                 }
-                let through = through_slot(sig, &quote!(#slot), &quote!(#path::#body_ident), &witness, &arguments);
+                let through = through_slot(sig, &quote!(#slot), &quote!(#path::#wrapper_ident), &body, &arguments);
                 ExpandedMethod {
                     item: quote!(#(#outer)* #[inline] #vis #trampoline { #through }),
-                    declaration,
-                    definition,
+                    declaration: quote!(#declared; #wrapped;),
+                    definition: quote!(#(#inner)* #original #block #wrapped { #bordered }),
                     registration: self.register(static_ty, &name, Some(&quote!(#slot)), &seen_from_outside),
                 }
             }
@@ -244,18 +234,11 @@ impl Method<'_> {
                     Some((of_trait, _)) => quote!(<Self as #of_trait>::#method_ident),
                     None => quote!(Self::#method_ident),
                 };
-                let mut wrapped = plain.clone();
-                wrapped.ident = body_ident.clone();
-                if sig.asyncness.is_some() {
-                    wrapped = erased_signature(sig, &body_name);
-                }
-                let declared = rename(&wrapped);
-                let call = call(sig, &original, &arguments);
-                let guarded = guarded(sig, &name, &call);
+                let bordered = bordered(&original);
                 ExpandedMethod {
                     item: method.to_token_stream(),
-                    declaration: quote!(#declared;),
-                    definition: quote!(#declared { #guarded }),
+                    declaration: quote!(#wrapped;),
+                    definition: quote!(#wrapped { #bordered }),
                     registration: self.register(static_ty, &name, None, &seen_from_outside),
                 }
             }
@@ -345,15 +328,17 @@ fn output_type(signature: &Signature) -> TokenStream {
     }
 }
 
-/// The signature of an `async fn` with its future boxed, so that callers need not know the future's type.
-fn erased_signature(signature: &Signature, name: &str) -> Signature {
+/// The signature of the wrapper around a body. An `async fn`'s future is boxed, so that callers need not know its type.
+fn wrapper_signature(plain: &Signature, name: &str) -> Signature {
     let rt = runtime();
-    let (mut erased, _) = with_plain_arguments(signature);
-    let output = output_type(signature);
-    erased.ident = format_ident!("{name}");
-    erased.asyncness = None;
-    erased.output = syn::parse_quote!(-> #rt::Erased<#output>);
-    erased
+    let mut wrapped = plain.clone();
+    wrapped.ident = format_ident!("{name}");
+    if plain.asyncness.is_some() {
+        let output = output_type(plain);
+        wrapped.asyncness = None;
+        wrapped.output = syn::parse_quote!(-> #rt::Erased<#output>);
+    }
+    wrapped
 }
 
 /// What an `async fn` returns, spelled so that all lifetimes are captured whatever the user's edition is.
@@ -363,7 +348,7 @@ fn future_output(signature: &Signature) -> ReturnType {
     syn::parse2(tokens).unwrap_or(ReturnType::Default)
 }
 
-fn call(signature: &Signature, function: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
+pub(crate) fn call(signature: &Signature, function: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
     if matches!(signature.safety, Safety::Unsafe(_)) {
         // SAFETY: expanded only inside of an `unsafe fn` with the same contract.
         quote!(unsafe { #function(#(#arguments),*) })
@@ -397,34 +382,6 @@ fn through_slot(
             #call
         }
     }
-}
-
-/// In an image: the call, with its panic caught.
-fn guarded(signature: &Signature, name: &str, call: &TokenStream) -> TokenStream {
-    let rt = runtime();
-    let name = quote!(::core::concat!(::core::module_path!(), "::", #name));
-    if signature.asyncness.is_some() {
-        quote!(#rt::erase!(#rt::border_future(#name, #call)))
-    } else {
-        quote!(#rt::border(#name, move || #call))
-    }
-}
-
-fn border(
-    plain: &Signature,
-    wrapper: &str,
-    name: &str,
-    original: &TokenStream,
-    arguments: &[TokenStream],
-) -> TokenStream {
-    let call = call(plain, original, arguments);
-    let guarded = guarded(plain, name, &call);
-    let mut wrapped = plain.clone();
-    wrapped.ident = format_ident!("{wrapper}");
-    if plain.asyncness.is_some() {
-        wrapped = erased_signature(plain, wrapper);
-    }
-    quote!(#wrapped { #guarded })
 }
 
 /// The slot, the record in the descriptor's section, and the entry in the link-time table.
@@ -557,7 +514,7 @@ fn section() -> TokenStream {
 }
 
 /// The crate's facts, the image's entry, and what its linkage asks for: said once, beside the first item.
-fn once_per_crate(mode: Mode) -> TokenStream {
+pub(crate) fn once_per_crate(mode: Mode) -> TokenStream {
     if !crate::first_in_this_crate() {
         return TokenStream::new();
     }

@@ -1,44 +1,76 @@
 //! The `#[reloadable]` attribute: the plain item in a plain build, a trampoline or an exported body in a live one.
 
+mod arguments;
+mod border;
 mod check;
 mod expand;
+mod hook;
 mod signature;
 
 use proc_macro::TokenStream;
+use quote::ToTokens;
 use std::sync::atomic::{AtomicBool, Ordering};
 use syn::Item;
 
 /// Makes a function, or every method of an `impl` block, replaceable while the program runs.
 ///
+/// # Arguments
+/// `on_panic = rollback`, `hold` or `propagate` says what is done when the function panics; on a block it holds for all of
+/// its methods that do not say otherwise in a `#[reloadable(...)]` of their own. What is not said is the host's to decide.
+///
+/// - `rollback`: the last good generation is live from the next safe point on. The call returns `fallback`.
+/// - `hold`: the call waits for a generation that may do better, and is made again with that. Where an argument cannot be
+///   had twice, since it is neither `Copy` nor a `&mut`, it returns `fallback` then.
+/// - `propagate`: the caller gets the panic.
+///
+/// `fallback = <expression>` is what a function with a result returns when it has none; without it, the caller gets the
+/// panic after all. It is evaluated beside the function, and sees none of its arguments; a plain build leaves it out, so that
+/// what nothing else names is unused there. Whoever awaits an `async fn` gets
+/// its panic in any case.
+///
+/// `before_swap` and `after_swap` make a free function `fn(&pitstop_reloadable::Swap)` a hook: the old code's is called
+/// before new code is live, the new code's after. A panic in it cancels the swap.
+///
 /// See the crate `pitstop-reloadable`, which re-exports it.
 #[proc_macro_attribute]
 pub fn reloadable(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match attribute(arguments.into(), item.clone()) {
-        Ok(Some(live)) => live.into(),
+        Ok(Some(expanded)) => expanded.into(),
         Ok(None) => item,
         Err(error) => {
             let mut tokens = TokenStream::from(error.to_compile_error());
-            tokens.extend(item);
+            tokens.extend(TokenStream::from(arguments::taken_off(item.into())));
             tokens
         }
     }
 }
 
 /// `Ok(None)` leaves the item as it is: nothing of Pitstop is in a plain build.
-fn attribute(arguments: proc_macro2::TokenStream, item: TokenStream) -> syn::Result<Option<proc_macro2::TokenStream>> {
-    check::arguments(&arguments)?;
+fn attribute(tokens: proc_macro2::TokenStream, item: TokenStream) -> syn::Result<Option<proc_macro2::TokenStream>> {
+    let arguments = arguments::read(tokens)?;
     let item = syn::parse(item).map_err(|error| {
         let hint = "#[reloadable] goes on a function or an `impl` block";
         syn::Error::new(error.span(), format!("{error}; {hint}"))
     })?;
     match item {
         Item::Fn(function) => {
+            check::free(&function.sig)?;
+            if let Some(hook) = &arguments.hook {
+                arguments::fit_hook(&function.sig)?;
+                return Ok(Some(hook::expand(&function, hook.before, expand::Mode::of_this_build()?)));
+            }
             check::function(&function.sig)?;
-            Ok(expand::Mode::of_this_build()?.map(|mode| expand::function(&function, mode)))
+            arguments::fit(&arguments, &function.sig)?;
+            Ok(expand::Mode::of_this_build()?.map(|mode| expand::function(&function, &arguments, mode)))
         }
-        Item::Impl(block) => {
+        Item::Impl(mut block) => {
+            arguments::fit_block(&arguments)?;
+            let (methods, any) = arguments::of_methods(&mut block)?;
             check::block(&block)?;
-            Ok(expand::Mode::of_this_build()?.map(|mode| expand::block(&block, mode)))
+            match expand::Mode::of_this_build()? {
+                Some(mode) => Ok(Some(expand::block(&block, &arguments, &methods, mode))),
+                None => Ok(any.then(|| block.into_token_stream())),
+            }
         }
         other => Err(check::neither(&other)),
     }

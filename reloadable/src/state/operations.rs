@@ -124,7 +124,7 @@ fn caught<R>(body: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
 }
 
 fn panicked(payload: Box<dyn std::any::Any + Send>) -> String {
-    let message = crate::services::message(&*payload);
+    let message = crate::border::message(&*payload);
     // Its drop glue may be anything.
     std::mem::forget(payload);
     format!("panicked: {message}")

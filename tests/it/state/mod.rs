@@ -2,4 +2,6 @@
 
 mod carried;
 mod crash;
+mod hooks;
 mod one_program;
+mod panics;
