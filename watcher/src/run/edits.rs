@@ -1,0 +1,112 @@
+//! What an edit reaches, and what is done about it.
+
+use super::{Loop, Phase, Purpose};
+use crate::program::{Form, Id, Job};
+use crate::watch::Edit;
+use pitstop_contract::event::Event;
+use pitstop_contract::{Reason, Rule};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+impl Loop<'_> {
+    pub(super) fn edited(&mut self, edits: &[Edit]) {
+        let mut paths: BTreeSet<&Path> = BTreeSet::new();
+        for edit in edits {
+            paths.extend(edit.paths.iter().map(PathBuf::as_path));
+        }
+        let settled: BTreeSet<&Path> =
+            edits.iter().filter(|edit| edit.settled).flat_map(|edit| edit.paths.iter().map(PathBuf::as_path)).collect();
+        self.libraries_changed(&settled, edits);
+        let mut changed = Vec::new();
+        let mut dirty = BTreeSet::new();
+        let mut manifests = Vec::new();
+        for path in paths {
+            // Emptied by a save in place, whose content is on its way; the notice of its end follows.
+            let is_begun = !settled.contains(path) && std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+            if is_begun || path.starts_with(&self.session.root) {
+                continue;
+            }
+            let units = self.sources.made_from(path);
+            let is_known = self.sources.is_known(path);
+            if is_known && self.sources.changed(path) {
+                if self.sources.is_manifest(path) {
+                    manifests.push(path.to_owned());
+                }
+                changed.push(path.to_owned());
+                dirty.extend(units);
+            } else if !is_known && self.may_mend(path) && self.sources.changed(path) {
+                changed.push(path.to_owned());
+                dirty.extend(self.dirty.clone());
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let first = edits.iter().min_by_key(|edit| edit.at);
+        self.edit = self.edit.or(first.map(|edit| (edit.at_us, edit.at)));
+        if !manifests.is_empty() {
+            dirty.extend(self.recapture(&manifests));
+        }
+        self.take_up(&changed, dirty);
+    }
+
+    /// Whether a file that no compiler has named may be what the last failed build lacked: a module just made.
+    fn may_mend(&self, path: &Path) -> bool {
+        // An editor's own files come and go beside the sources.
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        let waits = self.last_failed || (self.building.is_some() && !self.dirty.is_empty());
+        waits && is_source && path.is_file() && self.program.owner(path).is_some()
+    }
+
+    fn take_up(&mut self, changed: &[PathBuf], dirty: BTreeSet<Id>) {
+        if self.phase == Phase::FirstBuild {
+            let jobs = self.program.everything();
+            self.build(jobs, Purpose::Start);
+            return;
+        }
+        let files = changed.iter().map(|path| self.shown(path)).collect::<Vec<_>>();
+        let mut all = self.dirty.clone();
+        all.extend(&dirty);
+        let jobs = self.program.jobs_for(&all);
+        let crates = self.images_of(&jobs);
+        self.tell(&Event::Change { files: files.clone(), crates });
+        for (name, notice) in self.program.copies_in_host(&dirty) {
+            if self.told_copies.insert(name) {
+                self.notice(notice);
+            }
+        }
+        let stuck: Vec<String> = self.program.host_code(&dirty).map(|unit| unit.crate_name.clone()).collect();
+        for crate_name in stuck {
+            self.reject(
+                &crate_name,
+                Reason::new(
+                    Rule::HostCode,
+                    files.join(", "),
+                    "source of a reloadable crate",
+                    "source that is linked into the running program",
+                    "end the program and run it again to see the edit",
+                ),
+            );
+        }
+        if jobs.is_empty() {
+            self.edit = None;
+            return;
+        }
+        self.dirty = all;
+        self.build(jobs, Purpose::Publish);
+    }
+
+    pub(super) fn reject(&mut self, crate_name: &str, reason: Reason) {
+        let generation = self.generation;
+        self.tell(&Event::Rejected { crate_name: crate_name.to_owned(), generation, reasons: vec![reason] });
+    }
+
+    pub(super) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(self.workspace.root()).unwrap_or(path).display().to_string()
+    }
+
+    pub(super) fn images_of(&self, jobs: &[Job]) -> Vec<String> {
+        let images = jobs.iter().filter(|job| matches!(job.form, Form::Image | Form::Library));
+        images.map(|job| self.program.units[job.unit].crate_name.clone()).collect()
+    }
+}
