@@ -3,3 +3,6 @@
 mod carried;
 mod crash;
 mod one_program;
+mod requests;
+mod restart;
+mod terminal;

@@ -1,16 +1,15 @@
 //! Starts compilers, and takes in what comes of them.
 
-use super::{Loop, Message};
+use super::{Commands, Loop, Message};
 use crate::build::{Cancel, Outcome, Report, compile};
 use crate::exit_code::Fatal;
-use crate::program::Job;
+use crate::program::{Form, Job, Program};
 use crate::stage::{Artifact, Timing, ms, now_us};
 use crate::watch::Edit;
 use pitstop_contract::Generation;
 use pitstop_contract::event::Event;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// A running compilation.
@@ -33,17 +32,13 @@ pub(super) enum Purpose {
     Warm,
     /// To be published.
     Publish,
+    /// The program once more, to take the place of the one that runs.
+    Restart,
 }
 
 impl Loop<'_> {
     pub(super) fn build(&mut self, jobs: Vec<Job>, purpose: Purpose) {
-        let next = self.generation.next();
-        if let Some(running) = self.building.take() {
-            running.cancel.cancel();
-            if running.purpose == Purpose::Publish {
-                self.tell(&Event::BuildCancelled { generation: next });
-            }
-        }
+        self.cancel_building();
         self.builds += 1;
         let building = Building {
             id: self.builds,
@@ -54,19 +49,52 @@ impl Loop<'_> {
             started_at: SystemTime::now(),
             edit: self.edit,
         };
-        let generation = if purpose == Purpose::Publish { next } else { Generation::LINKED };
-        let (program, compiler, linkage) = (Arc::clone(&self.program), self.compiler.clone(), self.linkage.clone());
+        let generation = if purpose == Purpose::Publish { self.generation.next() } else { Generation::LINKED };
+        let planned = self.planned.as_ref().filter(|_| purpose == Purpose::Restart);
+        let Commands { program, compiler, linkage, .. } = planned.unwrap_or(&self.commands).clone();
         let (place, cancel, sender, build) =
             (self.place.clone(), building.cancel.clone(), self.sender.clone(), building.id);
         std::thread::spawn(move || {
             let report = compile(&program, &jobs, generation, &compiler, &linkage, &place, &cancel);
             let _ = sender.send(Message::Built { build, report: Box::new(report) });
         });
-        if purpose == Purpose::Publish {
-            let crates = self.images_of(&building.jobs);
-            self.tell(&Event::BuildStarted { generation: next, crates });
+        if let Some(generation) = self.number(purpose) {
+            let crates = match purpose {
+                Purpose::Restart => vec![self.commands.wanted.flags[1].clone()],
+                _ => self.images_of(&building.jobs),
+            };
+            self.tell(&Event::BuildStarted { generation, crates });
         }
         self.building = Some(building);
+    }
+
+    /// Stops what is being built, and tells of it.
+    pub(super) fn cancel_building(&mut self) {
+        if let Some(running) = self.building.take() {
+            running.cancel.cancel();
+            if let Some(generation) = self.number(running.purpose) {
+                self.tell(&Event::BuildCancelled { generation });
+            }
+        }
+    }
+
+    /// The number that events of a build have, where it has events: 0 for the program itself.
+    fn number(&self, purpose: Purpose) -> Option<Generation> {
+        match purpose {
+            Purpose::Start | Purpose::Warm => None,
+            Purpose::Publish => Some(self.generation.next()),
+            Purpose::Restart => Some(Generation::LINKED),
+        }
+    }
+
+    pub(super) fn is_building(&self, purpose: Purpose) -> bool {
+        self.building.as_ref().is_some_and(|building| building.purpose == purpose)
+    }
+
+    /// Whether an image of this crate is about to be published.
+    pub(super) fn is_being_built(&self, crate_name: &str) -> bool {
+        let building = self.building.as_ref().filter(|building| building.purpose == Purpose::Publish);
+        building.is_some_and(|building| self.images_of(&building.jobs).iter().any(|name| name == crate_name))
     }
 
     pub(super) fn built(&mut self, build: u64, report: Report) -> Result<(), Fatal> {
@@ -76,7 +104,8 @@ impl Loop<'_> {
         }
         let Some(building) = self.building.take() else { return Ok(()) };
         let finished = Instant::now();
-        if building.purpose == Purpose::Start {
+        let is_program = matches!(building.purpose, Purpose::Start | Purpose::Restart);
+        if is_program {
             // Before anybody is told that the session is ready for edits.
             self.learn(report.sources.clone(), building.started_at)?;
         }
@@ -84,10 +113,11 @@ impl Loop<'_> {
             Outcome::Cancelled => {}
             Outcome::Failed { crate_name, errors, rendered } => {
                 self.last_failed = building.purpose != Purpose::Warm;
+                self.restart_failed = building.purpose == Purpose::Restart;
                 if self.last_failed {
                     // The time to live counts from the edit that mends it.
                     self.edit = None;
-                    let generation = self.generation.next();
+                    let generation = self.number(building.purpose).unwrap_or(self.generation.next());
                     self.tell(&Event::BuildFailed { generation, crate_name, errors, rendered });
                 }
             }
@@ -95,17 +125,45 @@ impl Loop<'_> {
                 self.last_failed = false;
                 self.output.warnings(&report.warnings);
                 match building.purpose {
-                    Purpose::Start => self.go_live()?,
+                    Purpose::Start => {
+                        let executable = self.name_executable(&self.commands.program, build)?;
+                        self.go_live(executable)?;
+                    }
                     Purpose::Warm => {
                         report.artifacts.iter().for_each(|artifact| drop(std::fs::remove_file(&artifact.path)));
                     }
                     Purpose::Publish => {
                         self.publish(&building, &report.artifacts, report.warnings.len(), finished);
+                        self.published()?;
                     }
+                    Purpose::Restart => self.built_anew(build)?,
                 }
             }
         }
-        if building.purpose == Purpose::Start { Ok(()) } else { self.learn(report.sources, building.started_at) }
+        if is_program { Ok(()) } else { self.learn(report.sources, building.started_at) }
+    }
+
+    /// Gives the program that was just built a path that no other has: whoever runs it, or debugs it, has the file mapped,
+    /// and the next one is built where this one was.
+    pub(super) fn name_executable(&self, program: &Program, build: u64) -> Result<PathBuf, Fatal> {
+        let (built, _) = self.place.output(&program.units[program.host], Form::Host);
+        let path = self.place.executable(&built, build);
+        let folder = path.parent().unwrap_or(&self.place.directory);
+        let moved = std::fs::create_dir_all(folder).and_then(|()| std::fs::rename(&built, &path));
+        moved.map_err(|error| {
+            Fatal::session(format!("cannot move {} to {}: {error}", built.display(), path.display()))
+        })?;
+        Ok(path)
+    }
+
+    /// What else there is to do once images are published.
+    fn published(&mut self) -> Result<(), Fatal> {
+        if self.restart_is_due() && !self.restart_failed {
+            self.build_restart();
+        } else if self.gone.is_some() {
+            self.start_again()?;
+        }
+        Ok(())
     }
 
     /// Takes in what compilers read, watches where it lies, and looks again at what changed meanwhile.

@@ -1,12 +1,14 @@
 //! What an edit reaches, and what is done about it.
 
 use super::{Loop, Phase, Purpose};
+use crate::cli::RestartChoice;
 use crate::program::{Form, Id, Job};
 use crate::watch::Edit;
 use pitstop_contract::event::Event;
 use pitstop_contract::{Reason, Rule};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Loop<'_> {
     pub(super) fn edited(&mut self, edits: &[Edit]) {
@@ -54,46 +56,86 @@ impl Loop<'_> {
     fn may_mend(&self, path: &Path) -> bool {
         // An editor's own files come and go beside the sources.
         let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        let waits = self.last_failed || (self.building.is_some() && !self.dirty.is_empty());
-        waits && is_source && path.is_file() && self.program.owner(path).is_some()
+        let waits = self.last_failed
+            || (self.building.is_some() && !self.dirty.is_empty())
+            || self.is_building(Purpose::Restart);
+        waits && is_source && path.is_file() && self.commands.program.owner(path).is_some()
     }
 
     fn take_up(&mut self, changed: &[PathBuf], dirty: BTreeSet<Id>) {
         if self.phase == Phase::FirstBuild {
-            let jobs = self.program.everything();
+            let jobs = self.commands.program.everything();
             self.build(jobs, Purpose::Start);
             return;
         }
         let files = changed.iter().map(|path| self.shown(path)).collect::<Vec<_>>();
         let mut all = self.dirty.clone();
         all.extend(&dirty);
-        let jobs = self.program.jobs_for(&all);
+        let mut jobs = self.commands.program.jobs_for(&all);
+        if jobs.iter().any(|job| self.held.contains(&job.unit)) {
+            // One of those that crashed together was edited: the others are of the same source as ever.
+            all.append(&mut self.held);
+            jobs = self.commands.program.jobs_for(&all);
+        }
         let crates = self.images_of(&jobs);
-        self.tell(&Event::Change { files: files.clone(), crates });
-        for (name, notice) in self.program.copies_in_host(&dirty) {
+        self.tell(&Event::Change { files, crates: crates.clone() });
+        for (name, notice) in self.commands.program.copies_in_host(&dirty) {
             if self.told_copies.insert(name) {
                 self.notice(notice);
             }
         }
-        let stuck: Vec<String> = self.program.host_code(&dirty).map(|unit| unit.crate_name.clone()).collect();
-        for crate_name in stuck {
-            self.reject(
-                &crate_name,
-                Reason::new(
-                    Rule::HostCode,
-                    files.join(", "),
-                    "source of a reloadable crate",
-                    "source that is linked into the running program",
-                    "end the program and run it again to see the edit",
-                ),
-            );
-        }
-        if jobs.is_empty() {
-            self.edit = None;
-            return;
+        let is_of_program = self.note_host_code(changed) || changed.iter().any(|path| self.sources.is_manifest(path));
+        let had_failed = std::mem::take(&mut self.restart_failed);
+        if self.options.restart == RestartChoice::Auto {
+            self.stale.forget_refusals(&crates);
         }
         self.dirty = all;
-        self.build(jobs, Purpose::Publish);
+        if self.restart_is_due() && (is_of_program || !had_failed || jobs.is_empty()) {
+            self.build_restart();
+        } else if jobs.is_empty() {
+            self.edit = None;
+            self.dirty.clear();
+            if self.is_building(Purpose::Restart) {
+                // For an edit that was undone.
+                self.cancel_building();
+            }
+        } else {
+            // What cannot be built into the program now may still be seen in its images; see `Loop::published`.
+            self.build(jobs, Purpose::Publish);
+        }
+    }
+
+    /// Takes note of files that are linked into the program itself, and tells of those that are not as they were. Returns
+    /// whether there was any.
+    fn note_host_code(&mut self, changed: &[PathBuf]) -> bool {
+        let mut stuck: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut found = false;
+        for path in changed {
+            let units = self.sources.made_from(path);
+            let program = Arc::clone(&self.commands.program);
+            for unit in program.host_code(&units) {
+                found = true;
+                if self.sources.is_as_built(path) {
+                    self.stale.files.remove(path);
+                } else {
+                    self.stale.files.insert(path.clone());
+                    stuck.entry(unit.crate_name.clone()).or_default().push(self.shown(path));
+                }
+            }
+        }
+        let news = !stuck.is_empty();
+        for (crate_name, files) in stuck {
+            let reason = Reason::new(
+                Rule::HostCode,
+                files.join(", "),
+                "source of a reloadable crate",
+                "source that is linked into the running program",
+                self.advice("end the program and run it again to see the edit"),
+            );
+            self.reject(&crate_name, reason);
+        }
+        self.review(news);
+        found
     }
 
     pub(super) fn reject(&mut self, crate_name: &str, reason: Reason) {
@@ -102,11 +144,11 @@ impl Loop<'_> {
     }
 
     pub(super) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(self.workspace.root()).unwrap_or(path).display().to_string()
+        path.strip_prefix(self.commands.workspace.root()).unwrap_or(path).display().to_string()
     }
 
     pub(super) fn images_of(&self, jobs: &[Job]) -> Vec<String> {
         let images = jobs.iter().filter(|job| matches!(job.form, Form::Image | Form::Library));
-        images.map(|job| self.program.units[job.unit].crate_name.clone()).collect()
+        images.map(|job| self.commands.program.units[job.unit].crate_name.clone()).collect()
     }
 }

@@ -16,7 +16,7 @@ impl Loop<'_> {
     pub(super) fn want(&mut self, name: String) {
         let path = Path::new(&name);
         let is_new = !self.wanted_crates.contains(&name) && !self.wanted_files.contains_key(path);
-        if let Some(allocator) = self.linkage.own_allocator().filter(|_| is_new) {
+        if let Some(allocator) = self.commands.linkage.own_allocator().filter(|_| is_new) {
             self.notice(format!(
                 "library `{name}` has an allocator of its own, and the program's is {allocator}: what one of them allocates \
                  the other must not free or grow; in a crate with `#[reloadable]` all memory is the program's"
@@ -46,8 +46,8 @@ impl Loop<'_> {
     }
 
     fn want_crate(&mut self, crate_name: &str) {
-        let mut program = self.program.copy();
-        let library = match self.add_library(&self.workspace, &mut program, crate_name) {
+        let mut program = self.commands.program.copy();
+        let library = match self.add_library(&self.commands.workspace, &mut program, crate_name) {
             Ok(library) => library,
             Err(message) => return self.notice(message),
         };
@@ -59,7 +59,7 @@ impl Loop<'_> {
         let mut jobs: BTreeSet<Job> = program.library_jobs(library).into_iter().collect();
         self.dirty.extend(jobs.iter().map(|job| job.unit));
         jobs.extend(program.jobs_for(&self.dirty));
-        self.program = Arc::new(program);
+        self.commands.program = Arc::new(program);
         self.build(jobs.into_iter().collect(), Purpose::Publish);
     }
 
@@ -71,8 +71,8 @@ impl Loop<'_> {
         };
         // Together with the program, whose features the command line may name.
         let mut flags = vec!["-p".to_owned(), package.name.to_string(), "--lib".to_owned()];
-        flags.extend(self.wanted.flags.clone());
-        let capture = workspace.capture(&self.options.selection, &self.wanted.package, &flags, &self.session);
+        flags.extend(self.commands.wanted.flags.clone());
+        let capture = workspace.capture(&self.options.selection, &self.commands.wanted.package, &flags, &self.session);
         let mut capture = capture.map_err(|fatal| format!("{asks}: {}", fatal.message))?;
         capture.units.retain(|unit| !unit.is_program());
         program.add_library(&mut capture, crate_name).ok_or_else(|| {
