@@ -114,32 +114,29 @@ impl Shop {
         Ok(())
     }
 
-    /// Publishes what was live before `bad`, for a program that is started once more. Returns the crates whose newest image
-    /// is no longer published.
+    /// Publishes what was live before `bad`, for a program that is started once more. Other crates keep what came later: it
+    /// may be what mends it. Returns the crates whose newest image is no longer published.
     ///
     /// # Errors
     /// When the manifest cannot be written: what was published before stays.
     pub(crate) fn roll_back(&mut self, session: &Session, bad: Generation) -> std::io::Result<Vec<String>> {
         self.history.bad.insert(bad);
         self.history.live.clear();
-        let later = self.newest.values().map(|image| image.generation).max().is_some_and(|newest| newest > bad);
-        if later && bad != Generation::LINKED {
-            // What was published since may be what mends it.
-            return Ok(Vec::new());
-        }
-        let good = if bad == Generation::LINKED { BTreeMap::new() } else { self.history.good() };
-        let good: BTreeMap<String, Image> = good
-            .into_iter()
-            .filter_map(|(name, generation)| {
+        let mut images = BTreeMap::new();
+        if bad != Generation::LINKED {
+            let good = self.history.good().into_iter();
+            images.extend(good.filter_map(|(name, generation)| {
                 let image = self.history.published.get(&(name.clone(), generation))?;
                 Some((name, image.clone()))
-            })
-            .collect();
-        let highest = good.values().map(|image| image.generation).max().unwrap_or(Generation::LINKED);
-        write(session, highest, &good)?;
-        let dropped = self.newest.iter().filter(|(name, image)| good.get(*name) != Some(image));
+            }));
+            let later = self.newest.iter().filter(|(_, image)| image.generation > bad);
+            images.extend(later.map(|(name, image)| (name.clone(), image.clone())));
+        }
+        let highest = images.values().map(|image| image.generation).max().unwrap_or(Generation::LINKED);
+        write(session, highest, &images)?;
+        let dropped = self.newest.iter().filter(|(name, image)| images.get(*name) != Some(image));
         let dropped = dropped.map(|(name, _)| name.clone()).collect();
-        self.newest = good;
+        self.newest = images;
         Ok(dropped)
     }
 
@@ -289,6 +286,19 @@ mod tests {
         // The program itself crashed.
         shop.roll_back(&session, Generation::LINKED).expect("published");
         assert_eq!((published(&session), shop.highest()), (set(&[]), Generation::LINKED));
+    }
+
+    #[test]
+    fn what_crashed_goes_back_alone() {
+        let target = tempfile::tempdir().expect("a folder");
+        let session = Session::begin(target.path(), target.path()).expect("a session");
+        let mut shop = Shop::default();
+        for (generation, name) in [(1, "left"), (2, "left"), (3, "right")] {
+            publish(&mut shop, &session, generation, &[name]);
+            shop.is_live(name, Generation(generation));
+        }
+        let dropped = shop.roll_back(&session, Generation(2)).expect("published");
+        assert_eq!((published(&session), dropped), (set(&[("left", 1), ("right", 3)]), vec!["left".to_owned()]));
     }
 
     #[test]
