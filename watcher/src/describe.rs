@@ -52,6 +52,9 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         Event::Change { files, crates } if crates.is_empty() => {
             format!("{}{}", label(BLUE, "Changed"), files.join(", "))
         }
+        Event::BuildStarted { generation: Generation::LINKED, crates } => {
+            format!("{}{} anew", label(GREEN, "Building"), crates.join(", "))
+        }
         Event::Change { .. } | Event::BuildStarted { .. } | Event::BuildCancelled { .. } | Event::Built { .. } => {
             return None;
         }
@@ -137,7 +140,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
             format!("{PAD}`cargo pitstop restart` starts the program anew with its state")
         }
         Event::Restarted { why, down_ms, with_state } => {
-            let state = if *with_state { "with its state" } else { "without its state" };
+            let state = if *with_state { "with its state" } else { "without state" };
             format!("{}{state}, {down_ms:.0} ms after it ended: {why}", label(GREEN, "Restarted"))
         }
         Event::RolledBack { crate_name, from, generation, why } => {

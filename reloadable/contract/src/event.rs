@@ -211,7 +211,7 @@ pub enum Event {
         why: String,
         /// From the end of the one to the start of the other, in ms.
         down_ms: f64,
-        /// Whether it was given saved values.
+        /// Whether it was given saved values. A program without any has none to give.
         with_state: bool,
     },
     /// The program was ended by a signal that tells of a fault.

@@ -35,6 +35,28 @@ fn an_undo_is_asked_for_from_another_terminal_and_so_is_its_redo() {
 }
 
 #[test]
+fn a_restart_is_of_the_sessions_own_program_alone() {
+    let project = Project::new("basic");
+    let mut session = project.run(&[]);
+    let (directory, host) = session.event("session", |event| match event {
+        Event::Session { directory, host: Some(host), .. } => Some((directory.clone(), host.clone())),
+        _ => None,
+    });
+    session.attached();
+    let mut by_hand = std::process::Command::new(host);
+    by_hand.env("PITSTOP_SESSION", directory);
+    let mut by_hand = Session::start(by_hand);
+    let other = by_hand.pid();
+    session
+        .event("the other attached", |event| matches!(event, Event::Attached { pid } if *pid == other).then_some(()));
+    assert_eq!(ask(&project, "restart").0, Some(0));
+    session.event("restarted", |event| matches!(event, Event::Restarted { .. }).then_some(()));
+    project.edit(LOGIC, "ANSWER: u32 = 42", "ANSWER: u32 = 43");
+    by_hand.prints("answer 43");
+    session.prints("answer 43");
+}
+
+#[test]
 fn a_request_without_anybody_to_answer_it_fails_and_says_so() {
     let project = Project::new("basic");
     for command in ["undo", "redo", "restart"] {

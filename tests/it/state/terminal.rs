@@ -74,7 +74,7 @@ fn a_person_decides_whether_a_program_that_crashed_is_started_again() {
     terminal.shows("answer 43");
     crash();
     terminal.shows("SIGABRT");
-    terminal.shows("Restart on #1, without its state? An edit does it too [Y/n]");
+    terminal.shows("Restart on #1, without state? An edit does it too [Y/n]");
     terminal.types("\n");
     terminal.shows("answer 43");
     // It is the edit that mends it which starts it the next time.

@@ -1,6 +1,6 @@
 //! What is done when the program crashes: started again on the code that worked, as it was asked for.
 
-use super::{Loop, Message, Purpose};
+use super::{Loop, Message, Purpose, Snapshot};
 use crate::cli::RestartChoice;
 use crate::describe::{YELLOW, label};
 use crate::exit_code::Fatal;
@@ -111,9 +111,9 @@ impl Loop<'_> {
             Generation::LINKED => "as it was built".to_owned(),
             generation => format!("on #{generation}"),
         };
-        let state = match self.snapshot.as_ref().filter(|snapshot| snapshot.file.is_file()) {
-            Some(snapshot) => format!("with the state of {:.0} s ago", snapshot.at.elapsed().as_secs_f64()),
-            None => "without its state".to_owned(),
+        let state = match self.snapshot.as_ref().and_then(Snapshot::age) {
+            Some(age) => format!("with the state of {age:.0} s ago"),
+            None => "without state".to_owned(),
         };
         format!("{}{code}, {state}? An edit does it too [Y/n]", label(YELLOW, "Restart"))
     }
@@ -121,8 +121,7 @@ impl Loop<'_> {
     /// Starts the program that crashed, with what is published.
     pub(super) fn start_again(&mut self) -> Result<(), Fatal> {
         let Some(gone) = self.gone.take() else { return Ok(()) };
-        let restore = self.values_for_start(None);
-        self.start_in_place(gone.why, restore, gone.at)
+        self.start_in_place(gone.why, false, gone.at)
     }
 
     /// The person at the terminal has decided.

@@ -135,7 +135,7 @@ impl Loop<'_> {
                 }
                 self.refused(&crate_name, generation, &reasons);
             }
-            Event::Saved { id, file, .. } if is_ours => self.saved(id, &file),
+            Event::Saved { id, file, states, .. } if is_ours => self.saved(id, &file, !states.is_empty()),
             Event::RestartWanted { why } if is_ours => self.program_wants_restart(&why),
             _ => {}
         }

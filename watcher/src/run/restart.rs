@@ -18,10 +18,20 @@ const SAVE: Duration = Duration::from_secs(5);
 /// How long it may take to end, once it has saved or was told to.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// Carried values that a program has saved.
+/// What a program has saved.
+#[derive(Clone)]
 pub(super) struct Snapshot {
-    pub(super) file: PathBuf,
-    pub(super) at: Instant,
+    file: PathBuf,
+    at: Instant,
+    /// A program without carried values saves none.
+    has_values: bool,
+}
+
+impl Snapshot {
+    /// How long ago, in seconds; `None` where nothing is left of it.
+    pub(super) fn age(&self) -> Option<f64> {
+        (self.has_values && self.file.is_file()).then(|| self.at.elapsed().as_secs_f64())
+    }
 }
 
 /// A new program is built, and the old one has to make room for it.
@@ -32,7 +42,7 @@ pub(super) struct Handover {
     /// Of the request to save.
     id: u64,
     step: Step,
-    saved: Option<PathBuf>,
+    saved: bool,
 }
 
 /// What the old program is to do next, and until when.
@@ -112,7 +122,7 @@ impl Loop<'_> {
         self.saves += 1;
         let (id, now) = (self.saves, Instant::now());
         let step = Step::Save(now + SAVE);
-        self.handover = Some(Handover { why, executable, commands, id, step, saved: None });
+        self.handover = Some(Handover { why, executable, commands, id, step, saved: false });
         let Some(host) = &self.host else {
             let ended = self.gone.as_ref().map_or(now, |gone| gone.at);
             return self.take_over(ended);
@@ -128,15 +138,15 @@ impl Loop<'_> {
     }
 
     /// The program has saved its values.
-    pub(super) fn saved(&mut self, id: u64, file: &str) {
+    pub(super) fn saved(&mut self, id: u64, file: &str, has_values: bool) {
         let file = self.session.directory.join(file);
-        self.snapshot = Some(Snapshot { file: file.clone(), at: Instant::now() });
+        self.snapshot = Some(Snapshot { file, at: Instant::now(), has_values });
         // What those before it have saved is of no more use.
         for pid in std::mem::take(&mut self.former) {
             session::remove_saved(&self.session.directory, pid);
         }
         if let Some(handover) = self.handover.as_mut().filter(|handover| handover.id == id) {
-            handover.saved = Some(file);
+            handover.saved = true;
             handover.step = Step::Leave(Instant::now() + GRACE);
         }
     }
@@ -193,8 +203,7 @@ impl Loop<'_> {
         self.sources.program_is_built();
         self.forget_what_was_due();
         self.gone = None;
-        let restore = self.values_for_start(handover.saved);
-        self.start_in_place(handover.why, restore, gone)?;
+        self.start_in_place(handover.why, handover.saved, gone)?;
         self.watch_workspace()?;
         let images = self.commands.program.images();
         if !images.is_empty() {
@@ -225,21 +234,16 @@ impl Loop<'_> {
         self.wanted_files.values_mut().for_each(|published| *published = 0);
     }
 
-    /// The file of values to begin with: what was saved for this, or else the newest there is.
-    pub(super) fn values_for_start(&mut self, saved: Option<PathBuf>) -> Option<PathBuf> {
-        if saved.is_some() {
-            return saved;
+    /// Starts a program in place of the one that ended at `gone`, with what was saved last. That may have been a while ago,
+    /// unless it was `just_saved`.
+    pub(super) fn start_in_place(&mut self, why: String, just_saved: bool, gone: Instant) -> Result<(), Fatal> {
+        let snapshot = self.snapshot.clone().filter(|snapshot| snapshot.file.is_file());
+        let age = snapshot.as_ref().and_then(Snapshot::age);
+        self.start(snapshot.map(|snapshot| snapshot.file), true)?;
+        self.tell(&Event::Restarted { why, down_ms: ms(gone.elapsed()), with_state: age.is_some() });
+        if let Some(age) = age.filter(|_| !just_saved) {
+            self.notice(format!("its state was saved {age:.1} s before"));
         }
-        let snapshot = self.snapshot.as_ref().filter(|snapshot| snapshot.file.is_file())?;
-        let (file, age) = (snapshot.file.clone(), snapshot.at.elapsed().as_secs_f64());
-        self.notice(format!("the program begins with the state that was saved {age:.1} s ago"));
-        Some(file)
-    }
-
-    pub(super) fn start_in_place(&mut self, why: String, restore: Option<PathBuf>, gone: Instant) -> Result<(), Fatal> {
-        let with_state = restore.is_some();
-        self.start(restore, true)?;
-        self.tell(&Event::Restarted { why, down_ms: ms(gone.elapsed()), with_state });
         Ok(())
     }
 }
