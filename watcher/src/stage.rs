@@ -106,9 +106,12 @@ impl Shop {
     /// Publishes that there are no images: the program that is started next has all code in it.
     ///
     /// # Errors
-    /// When the manifest cannot be written: then a program that is started would be given images older than itself.
+    /// When the manifest can be neither written nor removed: then a program that is started would be given images older than
+    /// itself.
     pub(crate) fn reset(&mut self, session: &Session, generation: Generation) -> std::io::Result<()> {
-        write(session, generation, &BTreeMap::new())?;
+        // A full disk has no room for an empty one, and without any there are no images either.
+        write(session, generation, &BTreeMap::new())
+            .or_else(|_| std::fs::remove_file(session.directory.join(MANIFEST)))?;
         self.newest.clear();
         self.history = History::default();
         Ok(())

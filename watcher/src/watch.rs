@@ -163,7 +163,8 @@ impl Sources {
 
     /// Whether the running program was built from what the file holds now.
     pub(crate) fn is_as_built(&self, path: &Path) -> bool {
-        self.known.get(path) == self.built.get(path)
+        let content = |files: &HashMap<PathBuf, Content>| files.get(path).copied().flatten();
+        content(&self.known) == content(&self.built)
     }
 
     /// The crates that are made from a file.
