@@ -249,9 +249,11 @@ impl Inbox {
         match request {
             Request::Undo => self.go(Why::Undo),
             Request::Redo => self.go(Why::Redo),
-            Request::Save { id, end } => self.host.ask(Asked { save: *id, end: *end }),
-            // The watcher's.
-            Request::Restart => {}
+            Request::Save { id, end, pid } if pid.is_none_or(|pid| pid == std::process::id()) => {
+                self.host.ask(Asked { save: *id, end: *end });
+            }
+            // Another host's, and the watcher's.
+            Request::Save { .. } | Request::Restart => {}
         }
     }
 

@@ -5,8 +5,10 @@ use crate::demo;
 use crate::doctor;
 use crate::inspect::{self, Shown};
 use crate::output::Output;
+use crate::request;
 use crate::run::{self, Options};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pitstop_contract::request::Request;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +26,9 @@ enum Cmd {
     Run {
         #[command(flatten)]
         build: Build,
+        /// What to do when a change cannot be swapped into the running program, or the program crashes
+        #[arg(long, value_enum, default_value = "ask")]
+        restart: RestartChoice,
         /// Arguments for the program
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -33,6 +38,12 @@ enum Cmd {
         #[command(flatten)]
         build: Build,
     },
+    /// Make the generation before the live one live again, in the program that runs
+    Undo(To),
+    /// Make the generation live that was live before the last `undo`
+    Redo(To),
+    /// Build the running program anew, and start it with its state
+    Restart(To),
     /// Look for whatever prevents reloading, makes it slow or leaves types unproven, and say what mends it
     Doctor {
         #[command(flatten)]
@@ -128,6 +139,31 @@ struct Build {
     json: bool,
 }
 
+/// Which session is meant: the newest of a workspace.
+#[derive(Args)]
+struct To {
+    /// The workspace's or the package's Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    manifest_path: Option<PathBuf>,
+    /// Where cargo and Pitstop build
+    #[arg(long, value_name = "FOLDER")]
+    target_dir: Option<PathBuf>,
+    /// Print the program's answer as an event, one JSON object per line, on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to do when only a new process can show a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RestartChoice {
+    /// Say so, and start it anew when `cargo pitstop restart` asks for it; after a crash, ask
+    Ask,
+    /// Build it while the old one runs, then start it with the state of the old one
+    Auto,
+    /// Nothing: the program goes on as it is, and ends when it crashes
+    Never,
+}
+
 /// How program and images come by their dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LinkageChoice {
@@ -147,9 +183,12 @@ pub(crate) fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let (build, arguments, starts_program) = match cli.command {
-        Cmd::Run { build, arguments } => (build, arguments, true),
-        Cmd::Watch { build } => (build, Vec::new(), false),
+    let (build, restart, arguments, starts_program) = match cli.command {
+        Cmd::Run { build, restart, arguments } => (build, restart, arguments, true),
+        Cmd::Watch { build } => (build, RestartChoice::Never, Vec::new(), false),
+        Cmd::Undo(to) => return to.ask(Request::Undo),
+        Cmd::Redo(to) => return to.ask(Request::Redo),
+        Cmd::Restart(to) => return to.ask(Request::Restart),
         Cmd::Inspect { image, other, all_types, types, verbose, json } => {
             let shown = Shown { all_types, types, facts: verbose };
             return inspect::run(&image, other.as_deref(), &shown, Output::new(json));
@@ -160,8 +199,17 @@ pub(crate) fn main() -> ExitCode {
         Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };
     let output = Output::new(build.json);
-    let options = Options { linkage: build.linkage, arguments, starts_program, selection: build.selection() };
+    let linkage = build.linkage;
+    let options = Options { linkage, restart, arguments, starts_program, selection: build.selection() };
     run::run(options, output)
+}
+
+impl To {
+    fn ask(self, request: Request) -> ExitCode {
+        let Self { manifest_path, target_dir, json } = self;
+        let selection = Selection { manifest_path, target_dir, ..Selection::default() };
+        request::run(&selection, &request, Output::new(json))
+    }
 }
 
 impl Build {

@@ -9,13 +9,14 @@ use std::path::Path;
 pub enum ExitCode {
     /// All went well.
     Success = 0,
-    /// `doctor` found something that prevents reloading, or `inspect` something that prevents loading.
+    /// `doctor` found something that prevents reloading, or `inspect` something that prevents loading; or the program did
+    /// not do what `undo` or `redo` asked for.
     Unfit = 1,
     /// The arguments make no sense; clap's own code.
     Usage = 2,
     /// The workspace cannot be read, has no such program, or cargo cannot build its dependencies.
     Workspace = 3,
-    /// The session directory cannot be written.
+    /// The session directory cannot be written, or there is no session to ask something of.
     Session = 4,
     /// A file to inspect cannot be read, or is neither library nor executable.
     File = 5,

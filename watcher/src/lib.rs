@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod doctor;
 mod inspect;
+mod request;
 mod run;
 
 mod build;
@@ -15,6 +16,7 @@ mod stage;
 mod watch;
 
 mod cargo;
+mod describe;
 mod exit_code;
 mod host_process;
 mod output;

@@ -114,7 +114,6 @@ impl Program {
     ///
     /// Returns the dependency that is not the one which the running program is linked with.
     pub(crate) fn take_identities(&mut self, running: &Self) -> Option<Moved> {
-        self.take_places(running);
         for unit in &mut self.units {
             if let Some(known) = running.find(unit) {
                 unit.set_metadata(&known.metadata);
@@ -134,7 +133,7 @@ impl Program {
 
     /// Puts each crate where it is in the running program, so that an [`Id`] from before still means it. What the program
     /// no longer has keeps its place, for nobody.
-    fn take_places(&mut self, running: &Self) {
+    pub(crate) fn take_places(&mut self, running: &Self) {
         let mut units = running.units.clone();
         let mut free: BTreeSet<Id> = (0..units.len()).collect();
         let mut places = Vec::new();
@@ -166,6 +165,14 @@ impl Program {
             *id != self.host && before.find(unit).is_none_or(|known| !unit.is_same_command(known))
         });
         changed.map(|(id, _)| id).collect()
+    }
+
+    /// The program's own crates whose command is another than for the running program, and that no image replaces.
+    pub(crate) fn outdated(&self, running: &Self) -> Vec<String> {
+        let linked: BTreeSet<Id> = self.linked_into_host();
+        let own = self.host_code(&linked);
+        let changed = own.filter(|unit| running.find(unit).is_none_or(|known| !unit.is_same_program(known)));
+        changed.map(|unit| unit.crate_name.clone()).collect()
     }
 
     /// Adds a library that the host asked for, with the crates it depends on.
@@ -265,8 +272,9 @@ impl Program {
 
     /// The crates of which the program has a part that an edit of `dirty` reaches but no image replaces.
     pub(crate) fn host_code<'a>(&'a self, dirty: &'a BTreeSet<Id>) -> impl Iterator<Item = &'a Unit> + 'a {
-        let reaches = move |id: &Id| self.jobs_for(&BTreeSet::from([*id])).is_empty();
-        dirty.iter().copied().filter(reaches).map(|id| &self.units[id])
+        let linked = self.linked_into_host();
+        let is_stuck = move |id: &Id| linked.contains(id) && self.jobs_for(&BTreeSet::from([*id])).is_empty();
+        dirty.iter().copied().filter(is_stuck).map(|id| &self.units[id])
     }
 
     /// Changed crates that reach an image, and that the program's own code uses too: there they stay as they were.

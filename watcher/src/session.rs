@@ -3,7 +3,8 @@
 use crate::build::UNNAMED;
 use crate::exit_code::Fatal;
 use pitstop_contract::event::Event;
-use pitstop_contract::session::{CACHE, CURRENT, EVENTS, IMAGES, LOCK, ROOT};
+use pitstop_contract::request::Request;
+use pitstop_contract::session::{CACHE, CURRENT, EVENTS, IMAGES, LOCK, REQUESTS, ROOT};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,11 @@ impl Session {
         self.directory.join("capture")
     }
 
+    /// What is asked of hosts and of this session.
+    pub(crate) fn requests(&self) -> PathBuf {
+        self.directory.join(REQUESTS)
+    }
+
     /// Makes this the session that hosts started by hand find.
     pub(crate) fn make_current(&self) -> std::io::Result<()> {
         replace(&self.root.join(CURRENT), self.name.as_bytes())
@@ -61,6 +67,35 @@ impl Session {
         // A full disk costs the hosts this line; the terminal shows it all the same.
         let _ = self.events.write_all(&line);
     }
+}
+
+/// Asks something of the hosts of a session, or of its watcher.
+pub(crate) fn ask(directory: &Path, request: &Request) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    // One write, so that nobody reads half a line, and nobody else's line gets into it.
+    OpenOptions::new().create(true).append(true).open(directory.join(REQUESTS))?.write_all(&line)
+}
+
+/// Removes the values that a program has saved.
+pub(crate) fn remove_saved(directory: &Path, pid: u32) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let prefix = format!("state-{pid}-");
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+        let _ = std::fs::remove_file(entry.path());
+    }
+}
+
+/// The newest session below a target directory that a watcher runs.
+pub(crate) fn newest(target: &Path) -> Option<PathBuf> {
+    let root = target.join(ROOT);
+    let is_watched = |directory: &PathBuf| is_locked(&directory.join(LOCK));
+    let current = std::fs::read_to_string(root.join(CURRENT)).ok().map(|name| root.join(name.trim()));
+    current.filter(is_watched).or_else(|| {
+        // The newest one may have ended and an earlier one go on. Names begin with the time, in as many digits each.
+        let entries = std::fs::read_dir(&root).ok()?;
+        entries.flatten().map(|entry| entry.path()).filter(is_watched).max()
+    })
 }
 
 impl Drop for Session {

@@ -109,11 +109,21 @@ impl Unit {
 
     /// Whether rustc would do the same. Names that cargo derives from a hash of everything do not count.
     pub(crate) fn is_same_command(&self, other: &Self) -> bool {
+        self.is_same_but_for(other, &["--extern"])
+    }
+
+    /// The same for what is linked into the program: that one of its crates has a new dependency adds a folder to look for
+    /// libraries in.
+    pub(crate) fn is_same_program(&self, other: &Self) -> bool {
+        self.is_same_but_for(other, &["--extern", "-L"])
+    }
+
+    fn is_same_but_for(&self, other: &Self, flags: &[&str]) -> bool {
         let essence = |unit: &Self| {
             let derived = ["metadata=", "extra-filename=", "incremental="];
             let kept = unit.arguments.iter().filter(|argument| {
                 let value = argument.value.as_deref().unwrap_or("");
-                argument.flag != "--extern" && !derived.iter().any(|name| value.starts_with(name))
+                !flags.contains(&argument.flag.as_str()) && !derived.iter().any(|name| value.starts_with(name))
             });
             kept.cloned().collect::<Vec<_>>()
         };

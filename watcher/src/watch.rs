@@ -101,6 +101,8 @@ fn content(path: &Path) -> Content {
 #[derive(Default)]
 pub(crate) struct Sources {
     known: HashMap<PathBuf, Content>,
+    /// The same, of when the running program was built.
+    built: HashMap<PathBuf, Content>,
     /// Those of them that cargo reads, not a compiler.
     manifests: BTreeSet<PathBuf>,
     units: BTreeMap<Job, Vec<PathBuf>>,
@@ -152,6 +154,17 @@ impl Sources {
         }
         self.known.insert(path.to_owned(), now);
         true
+    }
+
+    /// The program that runs from now on was built from what is known.
+    pub(crate) fn program_is_built(&mut self) {
+        self.built.clone_from(&self.known);
+    }
+
+    /// Whether the running program was built from what the file holds now.
+    pub(crate) fn is_as_built(&self, path: &Path) -> bool {
+        let content = |files: &HashMap<PathBuf, Content>| files.get(path).copied().flatten();
+        content(&self.known) == content(&self.built)
     }
 
     /// The crates that are made from a file.

@@ -41,9 +41,9 @@ pub enum Event {
     },
     /// The compiler starts.
     BuildStarted {
-        /// The number that the images will have.
+        /// The number that the images will have; 0 where the program itself is built anew.
         generation: Generation,
-        /// The crates that become images.
+        /// The crates that become images, or the program.
         crates: Vec<String>,
     },
     /// More edits came: the compiler was stopped, and starts again.
@@ -202,7 +202,7 @@ pub enum Event {
     },
     /// What was changed takes effect in a program that is started anew, which a person may ask for.
     RestartOffered {
-        /// Why, each a sentence.
+        /// Why, each a sentence; none where the offer is taken back.
         reasons: Vec<String>,
     },
     /// The program was started anew.
@@ -211,7 +211,7 @@ pub enum Event {
         why: String,
         /// From the end of the one to the start of the other, in ms.
         down_ms: f64,
-        /// Whether it was given saved values.
+        /// Whether it was given saved values. A program without any has none to give.
         with_state: bool,
     },
     /// The program was ended by a signal that tells of a fault.

@@ -18,5 +18,8 @@ pub enum Request {
         id: u64,
         /// Whether the program ends then, at the same safe point.
         end: bool,
+        /// The process that is meant; all of the session's where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
     },
 }

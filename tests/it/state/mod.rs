@@ -5,3 +5,6 @@ mod crash;
 mod hooks;
 mod one_program;
 mod panics;
+mod requests;
+mod restart;
+mod terminal;

@@ -158,6 +158,12 @@ impl Place {
         }
     }
 
+    /// A program's own path, for what the compiler wrote to `built`. The file's name stays what it is: programs may look at
+    /// it.
+    pub(crate) fn executable(&self, built: &Path, build: u64) -> PathBuf {
+        self.directory.join(PROGRAM).join(build.to_string()).join(built.file_name().unwrap_or_default())
+    }
+
     /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
     /// What the compiler wrote is moved there, and so the next image is another file.
     pub(crate) fn image(&self, unit: &Unit, generation: Generation) -> PathBuf {

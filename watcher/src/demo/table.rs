@@ -3,7 +3,7 @@
 use super::blind::Kind;
 use super::cases::Case;
 use super::version_match::{Finding, Verdict};
-use crate::output::finding as described;
+use crate::describe::finding as described;
 use pitstop_contract::{Reason, Rule};
 
 /// The columns' widths, of 120 in all.

@@ -1,4 +1,4 @@
-//! What differs between systems: process groups, signals, and whether a program has taken the terminal over.
+//! What differs between systems: process groups, signals, and the terminal that a program may have taken over.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -8,5 +8,5 @@ mod platform;
 mod platform;
 
 pub(crate) use platform::{
-    exec, exit_of, fault, kill, kill_tree, own_group, signal_name, terminal_is_taken, terminate,
+    Question, Terminal, exec, exit_of, fault, kill, kill_tree, own_group, signal_name, terminal_is_taken, terminate,
 };

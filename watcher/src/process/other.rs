@@ -38,6 +38,26 @@ pub(crate) fn signal_name(signal: i32) -> String {
 }
 
 /// See the Unix twin.
+pub(crate) struct Terminal;
+
+impl Terminal {
+    pub(crate) fn now() -> Self {
+        Self
+    }
+
+    pub(crate) fn restore(&self) {}
+}
+
+/// See the Unix twin. Nobody is asked: the question could not be withdrawn.
+pub(crate) struct Question;
+
+impl Question {
+    pub(crate) fn ask(_: impl FnOnce(bool) + Send + 'static) -> Option<Self> {
+        None
+    }
+}
+
+/// See the Unix twin.
 pub(crate) fn terminal_is_taken() -> bool {
     false
 }

@@ -1,7 +1,9 @@
 //! Unix: process groups, termios, exec.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{IsTerminal, PipeReader, PipeWriter, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
@@ -76,6 +78,61 @@ const OTHERS: [(Signal, &str); 6] = [
     (Signal::PIPE, "SIGPIPE"),
     (Signal::TERM, "SIGTERM"),
 ];
+
+/// How the terminal was set.
+pub(crate) struct Terminal(Option<Termios>);
+
+impl Terminal {
+    pub(crate) fn now() -> Self {
+        Self(tcgetattr(rustix::stdio::stderr()).ok())
+    }
+
+    /// Takes the terminal back from a full-screen program that could not give it back itself.
+    pub(crate) fn restore(&self) {
+        if let Some(modes) = self.0.as_ref().filter(|_| terminal_is_taken()) {
+            // Leaves the alternate screen, and shows the cursor.
+            let _ = std::io::stderr().write_all(b"\x1b[?1049l\x1b[?25h");
+            let _ = tcsetattr(rustix::stdio::stderr(), OptionalActions::Now, modes);
+        }
+    }
+}
+
+/// A question to the person at the terminal, withdrawn when dropped.
+pub(crate) struct Question {
+    _open: PipeWriter,
+}
+
+impl Question {
+    /// Has `answer` called with the yes or no that is typed; `None` when nobody sits there. What is typed after the question
+    /// was withdrawn is the program's.
+    pub(crate) fn ask(answer: impl FnOnce(bool) + Send + 'static) -> Option<Self> {
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        let (withdrawn, open) = std::io::pipe().ok()?;
+        std::thread::spawn(move || {
+            if let Some(line) = typed(&withdrawn) {
+                let word = line.trim().to_lowercase();
+                // The end of the input is no consent.
+                answer(!line.is_empty() && (word.is_empty() || "yes".starts_with(&word)));
+            }
+        });
+        Some(Self { _open: open })
+    }
+}
+
+/// A line from the terminal; `None` if the question was withdrawn before.
+fn typed(withdrawn: &PipeReader) -> Option<String> {
+    let stdin = std::io::stdin();
+    let mut waits = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(withdrawn, PollFlags::IN)];
+    while let Err(rustix::io::Errno::INTR) = poll(&mut waits, None) {}
+    if !waits[1].revents().is_empty() || waits[0].revents().is_empty() {
+        return None;
+    }
+    let mut line = String::new();
+    stdin.read_line(&mut line).ok()?;
+    Some(line)
+}
 
 /// Whether the program draws on our terminal: then our lines would spoil its picture. Full-screen programs turn line
 /// editing off.
