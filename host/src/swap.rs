@@ -120,13 +120,17 @@ pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
 fn exchange(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
     let begun = Instant::now();
     let moves = moves(live, &plan.target);
+    let changed = match host.states.changed(&plan.target, &host.program) {
+        Ok(changed) => changed,
+        Err(Obstacle::Watch) => return Outcome::Watching,
+        Err(Obstacle::Reasons(reasons)) => return Outcome::Refused(reasons),
+    };
     if let Err(reason) = call_hooks(host, HookKind::Before, &moves, live) {
         return Outcome::Refused(vec![reason]);
     }
-    let migrations = match host.states.migrate(&plan.target, &host.program) {
+    let migrations = match host.states.migrate(changed) {
         Ok(migrations) => migrations,
-        Err(Obstacle::Watch) => return Outcome::Watching,
-        Err(Obstacle::Reasons(reasons)) => return Outcome::Refused(reasons),
+        Err(reasons) => return Outcome::Refused(reasons),
     };
     let storing = Instant::now();
     let pointers: Vec<*const ()> = plan.stores.iter().map(|(cell, pointer)| cell.replace(*pointer)).collect();
@@ -145,7 +149,7 @@ fn exchange(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
         host.states.live(live.clone());
         return Outcome::Refused(vec![reason]);
     }
-    let mut events = host.states.keep(migrations, begun);
+    let mut events = host.states.keep(migrations, begun.elapsed());
     match plan.why {
         None => events.extend(plan.fresh.iter().map(|image| became_live(image, begun, took, now))),
         Some(why) => events.extend(moves.into_iter().map(|Swap { crate_name, from, to, .. }| Event::RolledBack {

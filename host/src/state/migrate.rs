@@ -3,32 +3,29 @@
 //! The code that made a value saves it and the new code restores it, before one pointer is swapped. The old values stay
 //! until nobody can have a reference to them.
 
-use super::{ADVICE, CellPointer, Code, Maker, Place, Registry, Retired, States, Value};
+use super::{ADVICE, Code, Maker, Place, Registry, Retired, States, Value};
 use crate::lock::lock;
 use crate::program::Program;
 use crate::swap::Target;
 use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::{Event, MigratedState};
-use pitstop_contract::{Reason, Rule};
-use std::time::Instant;
+use pitstop_contract::{Generation, Reason, Rule};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Values that have another layout in the code that is to be live.
+pub(crate) struct Changed(Vec<Wanted>);
 
 /// Values that are to be put in place of others.
-#[derive(Default)]
 pub(crate) struct Migrations(Vec<Moved>);
 
 struct Moved {
     number: usize,
-    cell: CellPointer,
     new: *mut (),
     maker: Maker,
-    before: Before,
+    /// What it was.
+    before: *mut (),
     told: MigratedState,
-}
-
-/// What a value was.
-struct Before {
-    value: *mut (),
-    maker: Maker,
 }
 
 /// A value that has to be migrated, and how.
@@ -37,8 +34,6 @@ struct Wanted {
     name: String,
     type_name: &'static str,
     key: String,
-    cell: CellPointer,
-    maker: Maker,
     to: Code,
     differs: String,
 }
@@ -53,68 +48,79 @@ pub(crate) enum Obstacle {
 }
 
 impl States {
-    /// Saves and restores all values whose layout is another in `target`.
+    /// The values whose layout is another in `target`.
     ///
     /// # Errors
-    /// What stands in the way; then nothing has changed.
-    pub(crate) fn migrate(&self, target: &Target, program: &'static Program) -> Result<Migrations, Obstacle> {
-        let wanted = lock(&self.registry).wanted(target, program)?;
-        let mut migrations = Migrations::default();
-        let mut reasons = Vec::new();
-        for wanted in wanted {
-            match wanted.migrate() {
-                Ok(moved) => migrations.0.push(moved),
+    /// What stands in the way of their migration.
+    pub(crate) fn changed(&self, target: &Target, program: &'static Program) -> Result<Changed, Obstacle> {
+        lock(&self.registry).changed(target, program).map(Changed)
+    }
+
+    /// Saves and restores them.
+    ///
+    /// # Errors
+    /// Why one cannot be; then nothing has changed.
+    pub(crate) fn migrate(&self, changed: Changed) -> Result<Migrations, Vec<Reason>> {
+        let mut moved = Vec::new();
+        let mut reasons: Vec<Reason> = Vec::new();
+        for wanted in changed.0 {
+            // Its handle may have been dropped since.
+            let value = lock(&self.registry).values.get(&wanted.number).map(|value| (value.cell, value.maker.clone()));
+            let Some((cell, maker)) = value else { continue };
+            match wanted.migrate(cell.get().value(), &maker.code) {
+                Ok(one) => moved.push(one),
                 // Several values of a type fail for one reason.
-                Err(reason) if reasons.iter().any(|known: &Reason| known.found == reason.found) => {}
+                Err(reason) if reasons.iter().any(|known| known.found == reason.found) => {}
                 Err(reason) => reasons.push(reason),
             }
         }
         if reasons.is_empty() {
-            return Ok(migrations);
+            return Ok(Migrations(moved));
         }
-        migrations.0.into_iter().for_each(|moved| Retired { value: moved.new, maker: moved.maker }.drop());
-        Err(Obstacle::Reasons(reasons))
+        moved.into_iter().for_each(|moved| Retired { value: moved.new, maker: moved.maker }.drop());
+        Err(reasons)
     }
 
-    /// Puts the new values in place.
+    /// Puts the new values in place. Until [`keep`](Self::keep) or [`take_back`](Self::take_back), what they were stays.
     pub(crate) fn put(&self, migrations: &Migrations) {
+        let mut registry = lock(&self.registry);
+        registry.exchanging = true;
         for moved in &migrations.0 {
-            moved.cell.get().replace(moved.new);
+            let Some(value) = registry.values.get_mut(&moved.number) else { continue };
+            let maker = std::mem::replace(&mut value.maker, moved.maker.clone());
+            value.retired.push(Retired { value: moved.before, maker });
+            value.cell.get().replace(moved.new);
         }
     }
 
     /// Puts the old values back, and drops the new ones.
     pub(crate) fn take_back(&self, migrations: Migrations) {
+        let mut dropped = Vec::new();
+        let mut registry = lock(&self.registry);
+        registry.exchanging = false;
         for moved in migrations.0 {
-            moved.cell.get().replace(moved.before.value);
-            Retired { value: moved.new, maker: moved.maker }.drop();
+            // Where the handle was dropped meanwhile, both values were too.
+            let Some(value) = registry.values.get_mut(&moved.number) else { continue };
+            let Some(before) = value.retired.pop() else { continue };
+            value.cell.get().replace(before.value);
+            value.maker = before.maker;
+            dropped.push(Retired { value: moved.new, maker: moved.maker });
         }
+        drop(registry);
+        dropped.into_iter().for_each(Retired::drop);
     }
 
     /// The new values stay. What they were is dropped when nobody can have a reference to it.
-    pub(crate) fn keep(&self, migrations: Migrations, began: Instant) -> Vec<Event> {
-        let mut events: Vec<Event> = Vec::new();
-        let mut registry = lock(&self.registry);
-        for moved in migrations.0 {
-            let (crate_name, generation) = (crate_of(&moved.told.type_name), moved.maker.code.generation());
-            match events.iter_mut().find_map(|event| match event {
-                Event::Migrated { crate_name: known, states, .. } if known == crate_name => Some(states),
-                _ => None,
-            }) {
-                Some(states) => states.push(moved.told),
-                None => events.push(Event::Migrated {
-                    crate_name: crate_name.to_owned(),
-                    generation,
-                    states: vec![moved.told],
-                    took_ms: began.elapsed().as_secs_f64() * 1e3,
-                }),
-            }
-            if let Some(value) = registry.values.get_mut(&moved.number) {
-                value.maker = moved.maker;
-                value.retired.push(Retired { value: moved.before.value, maker: moved.before.maker });
-            }
+    pub(crate) fn keep(&self, migrations: Migrations, took: Duration) -> Vec<Event> {
+        lock(&self.registry).exchanging = false;
+        let mut crates: BTreeMap<String, (Generation, Vec<MigratedState>)> = BTreeMap::new();
+        for Moved { maker, told, .. } in migrations.0 {
+            let entry = crates.entry(crate_of(&told.type_name).to_owned());
+            entry.or_insert_with(|| (maker.code.generation(), Vec::new())).1.push(told);
         }
-        events
+        let took_ms = took.as_secs_f64() * 1e3;
+        let event = |(crate_name, (generation, states))| Event::Migrated { crate_name, generation, states, took_ms };
+        crates.into_iter().map(event).collect()
     }
 
     /// Brings a value that was just made up to the form of the live code, if that can be done.
@@ -139,8 +145,7 @@ impl States {
 }
 
 impl Registry {
-    /// The values that have another layout in `target`.
-    fn wanted(&mut self, target: &Target, program: &'static Program) -> Result<Vec<Wanted>, Obstacle> {
+    fn changed(&mut self, target: &Target, program: &'static Program) -> Result<Vec<Wanted>, Obstacle> {
         let mut wanted = Vec::new();
         let mut reasons = Vec::new();
         let mut watch = false;
@@ -183,8 +188,6 @@ impl Registry {
                 name: value.name(),
                 type_name: value.type_name,
                 key: value.key.clone(),
-                cell: value.cell,
-                maker: value.maker.clone(),
                 to,
                 differs,
             });
@@ -212,23 +215,22 @@ fn elsewhere(value: &Value) -> Reason {
 }
 
 impl Wanted {
-    fn migrate(self) -> Result<Moved, Reason> {
-        let Self { number, name, type_name, key, cell, maker, to, differs } = self;
-        let before = Before { value: cell.get().value(), maker };
-        let transferred = transfer(type_name, before.value, &before.maker.code, &to).map_err(|reason| {
-            let reason = Reason { subject: reason.subject.replacen(type_name, &name, 1), ..reason };
-            reason.with_notes(vec![differs])
-        })?;
+    fn migrate(self, before: *mut (), maker: &Code) -> Result<Moved, Reason> {
+        let Self { number, name, type_name, key, to, differs } = self;
+        let Transferred { value, drop, bytes, save_ms, restore_ms } =
+            transfer(type_name, before, maker, &to).map_err(|reason| {
+                let reason = Reason { subject: reason.subject.replacen(type_name, &name, 1), ..reason };
+                reason.with_notes(vec![differs])
+            })?;
         let told = MigratedState {
             type_name: type_name.to_owned(),
             key,
-            from: before.maker.code.generation(),
-            bytes: transferred.bytes,
-            save_ms: transferred.save_ms,
-            restore_ms: transferred.restore_ms,
+            from: maker.generation(),
+            bytes,
+            save_ms,
+            restore_ms,
         };
-        let maker = Maker { code: to, drop: transferred.drop };
-        Ok(Moved { number, cell, new: transferred.value, maker, before, told })
+        Ok(Moved { number, new: value, maker: Maker { code: to, drop }, before, told })
     }
 }
 

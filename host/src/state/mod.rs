@@ -50,6 +50,8 @@ struct Registry {
     agreed: BTreeSet<(usize, usize, String)>,
     /// Whether a migration waits for whether the program's own code touches its values in this frame.
     watching: bool,
+    /// Whether new values are in place and may be taken back: what they were is not dropped then.
+    exchanging: bool,
 }
 
 /// One carried value.
@@ -308,7 +310,7 @@ impl Keeper for Host {
             drop(registry);
             return Err(self.refuse(&name, &maker, &code, &differs, at));
         }
-        let watching = registry.watching;
+        let (watching, exchanging) = (registry.watching, registry.exchanging);
         let Some(value) = registry.values.get_mut(&number) else { return Ok(()) };
         if code.is_program() {
             value.touched.insert((at.file().to_owned(), at.line(), at.column()));
@@ -316,7 +318,8 @@ impl Keeper for Host {
         if !(watching && code.is_program()) {
             value.cell.get().open(seat.bit(), access);
         }
-        let retired = if access == Access::Write { std::mem::take(&mut value.retired) } else { Vec::new() };
+        let is_free = access == Access::Write && !exchanging;
+        let retired = if is_free { std::mem::take(&mut value.retired) } else { Vec::new() };
         drop(registry);
         retired.into_iter().for_each(Retired::drop);
         Ok(())
