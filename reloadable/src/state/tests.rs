@@ -1,3 +1,5 @@
+//! What a cell lets through, and what serde is asked for.
+
 use super::{Access, Cell, Keeper, Migrate, Of, RestoreError, SEAT, Saved, Seat, State};
 use super::{NoMigrate as _, NoRestore as _, NoSave as _};
 use serde::{Deserialize, Serialize};
