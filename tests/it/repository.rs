@@ -61,7 +61,10 @@ fn the_readme_names_commands_that_exist() {
     assert!(text.contains("tests/run"));
     for line in text.lines().map(str::trim).filter(|line| line.starts_with("cargo pitstop ")) {
         let verb = line.split_whitespace().nth(2).unwrap_or_default();
-        assert!(["run", "watch", "doctor", "inspect", "demo"].contains(&verb), "README.md says `{line}`");
+        assert!(
+            ["run", "watch", "undo", "redo", "restart", "doctor", "inspect", "demo"].contains(&verb),
+            "README.md says `{line}`"
+        );
     }
     for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         if !link.contains("://") && !link.starts_with('#') {

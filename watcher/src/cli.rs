@@ -160,7 +160,7 @@ pub(crate) enum RestartChoice {
     Ask,
     /// Build it while the old one runs, then start it with the state of the old one
     Auto,
-    /// Nothing: the program goes on as it is, and ends when it crashes
+    /// Nothing, unless `cargo pitstop restart` asks for it: the program goes on as it is, and ends when it crashes
     Never,
 }
 

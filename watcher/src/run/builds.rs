@@ -113,7 +113,7 @@ impl Loop<'_> {
             Outcome::Cancelled => {}
             Outcome::Failed { crate_name, errors, rendered } => {
                 self.last_failed = building.purpose != Purpose::Warm;
-                self.restart_failed = building.purpose == Purpose::Restart;
+                self.restarts.failed = building.purpose == Purpose::Restart;
                 if self.last_failed {
                     // The time to live counts from the edit that mends it.
                     self.edit = None;
@@ -158,7 +158,7 @@ impl Loop<'_> {
 
     /// What else there is to do once images are published.
     fn published(&mut self) -> Result<(), Fatal> {
-        if self.restart_is_due() && !self.restart_failed {
+        if self.restart_is_due() && !self.restarts.failed {
             self.build_restart();
         } else if self.gone.is_some() {
             self.start_again()?;

@@ -100,7 +100,7 @@ impl Loop<'_> {
 
     /// Notes what a change of manifests means for the program itself, and tells what is new of it.
     fn program_is_built_otherwise(&mut self, files: &str, moved: Option<Moved>, outdated: &[String]) {
-        let before = std::mem::take(&mut self.stale.commands);
+        let before = std::mem::take(&mut self.restarts.stale.commands);
         for name in outdated {
             let why = format!("`{name}` is built otherwise now");
             if !before.contains(&why) {
@@ -113,7 +113,7 @@ impl Loop<'_> {
                 );
                 self.reject(name, reason);
             }
-            self.stale.commands.push(why);
+            self.restarts.stale.commands.push(why);
         }
         if let Some(Moved { name, user, before: was, after }) = moved {
             let subject = format!("dependency `{name}` of `{user}`");
@@ -124,7 +124,7 @@ impl Loop<'_> {
                 let reason = Reason::new(Rule::Dependencies, subject, was, after, self.advice(advice));
                 self.reject(&name, reason);
             }
-            self.stale.commands.push(why);
+            self.restarts.stale.commands.push(why);
         }
     }
 

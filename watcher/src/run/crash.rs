@@ -1,6 +1,7 @@
 //! What is done when the program crashes: started again on the code that worked, as it was asked for.
 
-use super::{Loop, Message, Purpose, Snapshot};
+use super::restart::Snapshot;
+use super::{Loop, Message, Purpose};
 use crate::cli::RestartChoice;
 use crate::describe::{YELLOW, label};
 use crate::exit_code::Fatal;
@@ -43,7 +44,7 @@ impl Loop<'_> {
         let has_images = self.shop.highest() != Generation::LINKED;
         if is_quick && !has_images {
             // All that is left which may be what it crashes on.
-            self.snapshot = None;
+            self.restarts.snapshot = None;
         }
         let why = format!("it crashed ({})", crash.what);
         let gone = |question| Gone { code: crash.code, why, at: crash.at, _question: question };
@@ -111,7 +112,7 @@ impl Loop<'_> {
             Generation::LINKED => "as it was built".to_owned(),
             generation => format!("on #{generation}"),
         };
-        let state = match self.snapshot.as_ref().and_then(Snapshot::age) {
+        let state = match self.restarts.snapshot.as_ref().and_then(Snapshot::age) {
             Some(age) => format!("with the state of {age:.0} s ago"),
             None => "without state".to_owned(),
         };

@@ -85,9 +85,9 @@ impl Loop<'_> {
             }
         }
         let is_of_program = self.note_host_code(changed) || changed.iter().any(|path| self.sources.is_manifest(path));
-        let had_failed = std::mem::take(&mut self.restart_failed);
+        let had_failed = std::mem::take(&mut self.restarts.failed);
         if self.options.restart == RestartChoice::Auto {
-            self.stale.forget_refusals(&crates);
+            self.restarts.stale.forget_refusals(&crates);
         }
         self.dirty = all;
         if self.restart_is_due() && (is_of_program || !had_failed || jobs.is_empty()) {
@@ -116,9 +116,9 @@ impl Loop<'_> {
             for unit in program.host_code(&units) {
                 found = true;
                 if self.sources.is_as_built(path) {
-                    self.stale.files.remove(path);
+                    self.restarts.stale.files.remove(path);
                 } else {
-                    self.stale.files.insert(path.clone());
+                    self.restarts.stale.files.insert(path.clone());
                     stuck.entry(unit.crate_name.clone()).or_default().push(self.shown(path));
                 }
             }

@@ -20,7 +20,7 @@ impl Loop<'_> {
     pub(super) fn ended(&mut self, status: ExitStatus, at: Instant) -> Result<Option<u8>, Fatal> {
         self.listen();
         let Some(host) = self.host.take() else { return Ok(None) };
-        self.former.push(host.pid);
+        self.restarts.former.push(host.pid);
         // A full-screen program that could not give the terminal back would hide all that is said now.
         self.terminal.restore();
         let (code, signal) = exit_of(status);
@@ -38,13 +38,13 @@ impl Loop<'_> {
         }
         self.tell(&Event::Exited { code, signal });
         let code = code_of(code, signal);
-        if self.handover.is_some() && signal != Some(INTERRUPT) {
+        if self.restarts.handover.is_some() && signal != Some(INTERRUPT) {
             // Whatever it ended by, the next one is there.
             self.take_over(at)?;
             return Ok(None);
         }
         let Some((what, generation)) = crash else {
-            if self.requested.is_some() && self.is_building(Purpose::Restart) {
+            if self.restarts.requested.is_some() && self.is_building(Purpose::Restart) {
                 // Somebody wants to see the new one.
                 self.waits_for_build(code, at);
                 return Ok(None);

@@ -34,8 +34,7 @@ use notify::RecursiveMode;
 use pitstop_contract::Generation;
 use pitstop_contract::event::Event;
 use program::Host;
-use restart::{Handover, Snapshot};
-use stale::Stale;
+use restart::Restarts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -126,17 +125,8 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
         last_failed: false,
         phase: Phase::FirstBuild,
         executable: PathBuf::new(),
-        previous: None,
         host: None,
-        former: Vec::new(),
-        stale: Stale::default(),
-        offered: Vec::new(),
-        requested: None,
-        restart_failed: false,
-        handover: None,
-        postponed: Vec::new(),
-        saves: 0,
-        snapshot: None,
+        restarts: Restarts::default(),
         quick_crashes: 0,
         gone: None,
         wanted_files: BTreeMap::new(),
@@ -196,25 +186,8 @@ struct Loop<'a> {
     last_failed: bool,
     phase: Phase,
     executable: PathBuf,
-    /// The one before.
-    previous: Option<PathBuf>,
     host: Option<Host>,
-    /// Earlier programs, whose saved values are kept until the next save.
-    former: Vec<u32>,
-    stale: Stale,
-    /// The reasons for a restart that were told last.
-    offered: Vec<String>,
-    /// Who asked for a restart that is not done yet.
-    requested: Option<String>,
-    /// Whether the program could not be built anew since the last edit.
-    restart_failed: bool,
-    handover: Option<Handover>,
-    /// Edits that came during a handover: they are the new program's.
-    postponed: Vec<Edit>,
-    /// How often the program was asked to save.
-    saves: u64,
-    /// What a program saved last.
-    snapshot: Option<Snapshot>,
+    restarts: Restarts,
     /// Crashes in a row, each right after a restart.
     quick_crashes: u32,
     /// After a crash, while it is not known whether the program is started again.
@@ -250,8 +223,8 @@ impl Loop<'_> {
                             }
                         }
                     }
-                    if self.handover.is_some() {
-                        self.postponed.extend(edits);
+                    if self.restarts.handover.is_some() {
+                        self.restarts.postponed.extend(edits);
                     } else {
                         self.edited(&edits);
                     }

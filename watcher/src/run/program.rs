@@ -123,7 +123,7 @@ impl Loop<'_> {
             Event::RolledBack { crate_name, from, generation, why } if is_ours => {
                 self.shop.rolled_back(&crate_name, from, generation, why);
             }
-            Event::Wanted { path } if self.handover.is_none() => self.want(path),
+            Event::Wanted { path } if self.restarts.handover.is_none() => self.want(path),
             Event::Verified { generation, .. } if is_ours => {
                 self.host.iter_mut().for_each(|host| host.taken = host.taken.max(generation));
             }

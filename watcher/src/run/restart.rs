@@ -1,5 +1,6 @@
 //! Starts the program anew: the new one is built while the old one runs, which then saves its state and makes room.
 
+use super::stale::Stale;
 use super::{Commands, Loop, Phase, Purpose};
 use crate::build::in_images;
 use crate::cli::RestartChoice;
@@ -7,6 +8,7 @@ use crate::exit_code::Fatal;
 use crate::process::{kill, terminate};
 use crate::session;
 use crate::stage::ms;
+use crate::watch::Edit;
 use pitstop_contract::event::Event;
 use pitstop_contract::request::Request;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,29 @@ use std::time::{Duration, Instant};
 const SAVE: Duration = Duration::from_secs(5);
 /// How long it may take to end, once it has saved or was told to.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+/// All that is known of restarts: wanted, under way and done.
+#[derive(Default)]
+pub(super) struct Restarts {
+    pub(super) stale: Stale,
+    /// The reasons that were offered last.
+    pub(super) offered: Vec<String>,
+    /// Why somebody asked for one that is not done yet.
+    pub(super) requested: Option<String>,
+    /// Whether the program could not be built anew since the last edit.
+    pub(super) failed: bool,
+    pub(super) handover: Option<Handover>,
+    /// Edits that came during a handover: they are the new program's.
+    pub(super) postponed: Vec<Edit>,
+    /// How often a program was asked to save.
+    saves: u64,
+    /// What a program saved last.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Earlier programs, whose saved values are kept until the next save.
+    pub(super) former: Vec<u32>,
+    /// The executable before the one that runs.
+    previous: Option<PathBuf>,
+}
 
 /// What a program has saved.
 #[derive(Clone)]
@@ -66,10 +91,10 @@ impl Loop<'_> {
             );
             return;
         }
-        if self.handover.is_some() || self.phase == Phase::FirstBuild {
+        if self.restarts.handover.is_some() || self.phase == Phase::FirstBuild {
             return;
         }
-        self.requested.get_or_insert_with(|| why.to_owned());
+        self.restarts.requested.get_or_insert_with(|| why.to_owned());
         if !self.is_building(Purpose::Restart) {
             self.build_restart();
         }
@@ -93,7 +118,7 @@ impl Loop<'_> {
                 self.build(jobs, Purpose::Restart);
             }
             Err(fatal) => {
-                self.restart_failed = true;
+                self.restarts.failed = true;
                 self.notice(format!("the program cannot be built anew: {}", fatal.message));
             }
         }
@@ -104,7 +129,7 @@ impl Loop<'_> {
         let commands = self.planned.take().unwrap_or_else(|| self.commands.clone());
         if let Some(obstacle) = in_images(&commands.program, &commands.linkage, &self.place) {
             self.planned = Some(commands);
-            self.restart_failed = true;
+            self.restarts.failed = true;
             self.notice(format!("the program is not started anew: {obstacle}"));
             return Ok(());
         }
@@ -112,17 +137,17 @@ impl Loop<'_> {
             Ok(executable) => executable,
             Err(fatal) => {
                 self.planned = Some(commands);
-                self.restart_failed = true;
+                self.restarts.failed = true;
                 self.notice(format!("the program is not started anew: {}", fatal.message));
                 return Ok(());
             }
         };
-        let why = self.requested.clone().filter(|_| self.stale.is_empty());
+        let why = self.restarts.requested.clone().filter(|_| self.restarts.stale.is_empty());
         let why = why.unwrap_or_else(|| self.restart_reasons().join("; "));
-        self.saves += 1;
-        let (id, now) = (self.saves, Instant::now());
+        self.restarts.saves += 1;
+        let (id, now) = (self.restarts.saves, Instant::now());
         let step = Step::Save(now + SAVE);
-        self.handover = Some(Handover { why, executable, commands, id, step, saved: false });
+        self.restarts.handover = Some(Handover { why, executable, commands, id, step, saved: false });
         let Some(host) = &self.host else {
             let ended = self.gone.as_ref().map_or(now, |gone| gone.at);
             return self.take_over(ended);
@@ -140,12 +165,12 @@ impl Loop<'_> {
     /// The program has saved its values.
     pub(super) fn saved(&mut self, id: u64, file: &str, has_values: bool) {
         let file = self.session.directory.join(file);
-        self.snapshot = Some(Snapshot { file, at: Instant::now(), has_values });
+        self.restarts.snapshot = Some(Snapshot { file, at: Instant::now(), has_values });
         // What those before it have saved is of no more use.
-        for pid in std::mem::take(&mut self.former) {
+        for pid in std::mem::take(&mut self.restarts.former) {
             session::remove_saved(&self.session.directory, pid);
         }
-        if let Some(handover) = self.handover.as_mut().filter(|handover| handover.id == id) {
+        if let Some(handover) = self.restarts.handover.as_mut().filter(|handover| handover.id == id) {
             handover.saved = true;
             handover.step = Step::Leave(Instant::now() + GRACE);
         }
@@ -153,7 +178,7 @@ impl Loop<'_> {
 
     /// Until when the old program has to have done what it is asked for.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.handover.as_ref()?.step {
+        match self.restarts.handover.as_ref()?.step {
             Step::Save(until) | Step::Leave(until) | Step::End(until) => Some(until),
             Step::Vanish => None,
         }
@@ -161,14 +186,14 @@ impl Loop<'_> {
 
     /// It has not.
     pub(super) fn overdue(&mut self) {
-        match self.handover.as_ref().map(|handover| handover.step) {
+        match self.restarts.handover.as_ref().map(|handover| handover.step) {
             Some(Step::Save(_)) => self.end_host(&format!(
                 "the program has not saved its state within {} s: does it call `safe_point()`?",
                 SAVE.as_secs()
             )),
             Some(Step::Leave(_)) => self.end_host("the program has saved its state, but goes on"),
             Some(Step::End(_)) => {
-                if let (Some(handover), Some(host)) = (&mut self.handover, &self.host) {
+                if let (Some(handover), Some(host)) = (&mut self.restarts.handover, &self.host) {
                     handover.step = Step::Vanish;
                     kill(host.pid);
                 }
@@ -180,7 +205,7 @@ impl Loop<'_> {
     /// Ends the old program from outside.
     fn end_host(&mut self, why: &str) {
         self.notice(format!("{why}; it is ended"));
-        if let (Some(handover), Some(host)) = (&mut self.handover, &self.host) {
+        if let (Some(handover), Some(host)) = (&mut self.restarts.handover, &self.host) {
             handover.step = Step::End(Instant::now() + GRACE);
             terminate(host.pid);
         }
@@ -188,7 +213,7 @@ impl Loop<'_> {
 
     /// Starts the new program in place of the old one, which ended at `gone`.
     pub(super) fn take_over(&mut self, gone: Instant) -> Result<(), Fatal> {
-        let Some(handover) = self.handover.take() else { return Ok(()) };
+        let Some(handover) = self.restarts.handover.take() else { return Ok(()) };
         // It would be given images that are older than itself.
         self.shop
             .reset(&self.session, self.generation)
@@ -196,7 +221,7 @@ impl Loop<'_> {
         self.commands = handover.commands;
         let older = std::mem::replace(&mut self.executable, handover.executable);
         // The last one may still be looked at, by whoever has its process or its crash in a debugger.
-        if let Some(oldest) = self.previous.replace(older).as_deref().and_then(Path::parent) {
+        if let Some(oldest) = self.restarts.previous.replace(older).as_deref().and_then(Path::parent) {
             let _ = std::fs::remove_dir_all(oldest);
         }
         self.running = Arc::clone(&self.commands.program);
@@ -209,7 +234,7 @@ impl Loop<'_> {
         if !images.is_empty() {
             self.build(images, Purpose::Warm);
         }
-        let edits = std::mem::take(&mut self.postponed);
+        let edits = std::mem::take(&mut self.restarts.postponed);
         if !edits.is_empty() {
             self.edited(&edits);
         }
@@ -223,11 +248,11 @@ impl Loop<'_> {
         self.held.clear();
         self.edit = None;
         self.last_failed = false;
-        self.restart_failed = false;
         self.quick_crashes = 0;
-        self.requested = None;
-        self.stale = super::Stale::default();
-        self.offered.clear();
+        self.restarts.failed = false;
+        self.restarts.requested = None;
+        self.restarts.stale = Stale::default();
+        self.restarts.offered.clear();
         self.told_copies.clear();
         // It asks for its libraries itself.
         self.wanted_crates.clear();
@@ -237,7 +262,7 @@ impl Loop<'_> {
     /// Starts a program in place of the one that ended at `gone`, with what was saved last. That may have been a while ago,
     /// unless it was `just_saved`.
     pub(super) fn start_in_place(&mut self, why: String, just_saved: bool, gone: Instant) -> Result<(), Fatal> {
-        let snapshot = self.snapshot.clone().filter(|snapshot| snapshot.file.is_file());
+        let snapshot = self.restarts.snapshot.clone().filter(|snapshot| snapshot.file.is_file());
         let age = snapshot.as_ref().and_then(Snapshot::age);
         self.start(snapshot.map(|snapshot| snapshot.file), true)?;
         self.tell(&Event::Restarted { why, down_ms: ms(gone.elapsed()), with_state: age.is_some() });

@@ -74,7 +74,7 @@ impl Loop<'_> {
     }
 
     pub(super) fn restart_reasons(&self) -> Vec<String> {
-        self.stale.reasons(|path| self.shown(path))
+        self.restarts.stale.reasons(|path| self.shown(path))
     }
 
     /// The program refused an image.
@@ -93,18 +93,18 @@ impl Loop<'_> {
             more => format!(" and {more} more"),
         };
         let why = format!("{crate_name} #{generation} was refused: {} ({}){more}", reason.subject, reason.rule);
-        self.stale.refused.insert(crate_name.to_owned(), (generation, why));
+        self.restarts.stale.refused.insert(crate_name.to_owned(), (generation, why));
         self.review(true);
         let is_free = self.building.is_none() || self.is_building(Purpose::Warm);
-        if self.restart_is_due() && is_free && self.handover.is_none() {
+        if self.restart_is_due() && is_free && self.restarts.handover.is_none() {
             self.build_restart();
         }
     }
 
     /// The program took an image.
     pub(super) fn accepted(&mut self, crate_name: &str, generation: Generation) {
-        if self.stale.refused.get(crate_name).is_some_and(|(refused, _)| *refused < generation) {
-            self.stale.refused.remove(crate_name);
+        if self.restarts.stale.refused.get(crate_name).is_some_and(|(refused, _)| *refused < generation) {
+            self.restarts.stale.refused.remove(crate_name);
             self.review(false);
         }
     }
@@ -115,8 +115,8 @@ impl Loop<'_> {
             return;
         }
         let reasons = self.restart_reasons();
-        if reasons != self.offered || (news && !reasons.is_empty()) {
-            self.offered.clone_from(&reasons);
+        if reasons != self.restarts.offered || (news && !reasons.is_empty()) {
+            self.restarts.offered.clone_from(&reasons);
             self.tell(&Event::RestartOffered { reasons });
         }
     }
@@ -124,6 +124,7 @@ impl Loop<'_> {
     /// Whether the program is to be built anew and started, now that something was edited, or built.
     pub(super) fn restart_is_due(&self) -> bool {
         let by_itself = self.options.restart == RestartChoice::Auto || self.gone.is_some();
-        self.options.starts_program && (self.requested.is_some() || by_itself && !self.stale.is_empty())
+        self.options.starts_program
+            && (self.restarts.requested.is_some() || by_itself && !self.restarts.stale.is_empty())
     }
 }
