@@ -93,6 +93,11 @@ impl History {
         self.targets.drain(..forgotten);
         self.at -= forgotten;
         let is_known = |image: &Arc<Loaded>| {
+            // One that is on its way to the safe point right now may have been overtaken already.
+            let live = self.targets[self.at].get(&image.image.crate_name);
+            if live.is_none_or(|live| live.image.generation < image.image.generation) {
+                return true;
+            }
             let mut targets = self.targets.iter().chain([next]);
             targets.any(|target| target.values().any(|known| Arc::ptr_eq(known, image)))
         };
