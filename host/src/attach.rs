@@ -11,6 +11,7 @@ use crate::load::Loaded;
 use crate::lock::lock;
 use crate::panics::{self, Panics};
 use crate::program::Program;
+use crate::retained::wipe_stack;
 use crate::state::{Code, States};
 use crate::swap::{self, Outcome, Plan, Target};
 use crossbeam_channel::{Receiver, Sender};
@@ -275,13 +276,13 @@ impl Host {
     /// they are live by the new one.
     pub(crate) fn offer(&self, mut plan: Plan) {
         let mut pending = lock(&self.pending);
-        if let Some(earlier) = pending.take() {
+        if let Some(mut earlier) = pending.take() {
             let is_live = |image: &Arc<Loaded>| {
                 let live = plan.target.get(&image.image.crate_name);
                 live.is_some_and(|live| Arc::ptr_eq(live, image))
                     && !plan.fresh.iter().any(|fresh| Arc::ptr_eq(fresh, image))
             };
-            let kept: Vec<Arc<Loaded>> = earlier.fresh.into_iter().filter(is_live).collect();
+            let kept: Vec<Arc<Loaded>> = std::mem::take(&mut earlier.fresh).into_iter().filter(is_live).collect();
             plan.fresh.extend(kept);
         }
         *pending = Some(plan);
@@ -306,7 +307,17 @@ impl Host {
     }
 
     /// What a safe point does when there is something to do.
+    #[cold]
     pub(crate) fn swap(&'static self) {
+        if self.config.unload {
+            // Reloadable code has just run where the frames of what follows come to lie.
+            wipe_stack();
+        }
+        self.take_pending();
+    }
+
+    #[inline(never)]
+    fn take_pending(&'static self) {
         // Code of the user's runs below, which may lead here again.
         let Ok(mut patience) = self.patience.try_lock() else { return };
         if Gate::inside_here() {
@@ -325,7 +336,7 @@ impl Host {
             return;
         }
         let mut pending = lock(&self.pending);
-        let Some(plan) = pending.take() else {
+        let Some(mut plan) = pending.take() else {
             self.ready.store(lock(&self.asked).is_some(), Ordering::Release);
             return;
         };
@@ -340,7 +351,7 @@ impl Host {
                 self.shelf.swapped(&plan.fresh);
                 lock(&self.live).clone_from(&plan.target);
                 *patience = Patience::default();
-                let _ = self.inbox.send(Message::Swapped { target: plan.target, why: plan.why });
+                let _ = self.inbox.send(Message::Swapped { target: std::mem::take(&mut plan.target), why: plan.why });
                 self.panics.swapped();
                 events.into_iter().for_each(|event| self.report(event));
             }

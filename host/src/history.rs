@@ -80,7 +80,30 @@ impl History {
             let bit = if is_live { self.seats.get(name).copied().unwrap_or(Seat::NONE) } else { Seat::NONE };
             Some((image.seat?, bit))
         };
-        self.images.iter().filter_map(seat_of).collect()
+        // As large as it gets: one that grows leaves its pointers behind in freed memory.
+        let mut seats = Vec::with_capacity(self.images.len());
+        seats.extend(self.images.iter().filter_map(seat_of));
+        seats
+    }
+
+    /// Forgets what was live more than so many `steps` ago. Gives back the images that nothing leads to then, neither this
+    /// nor what is to be live.
+    pub(crate) fn forget(&mut self, steps: usize, next: &Target) -> Vec<Arc<Loaded>> {
+        let forgotten = self.at.saturating_sub(steps);
+        self.targets.drain(..forgotten);
+        self.at -= forgotten;
+        let is_known = |image: &Arc<Loaded>| {
+            // One that is on its way to the safe point right now may have been overtaken already.
+            let live = self.targets[self.at].get(&image.image.crate_name);
+            if live.is_none_or(|live| live.image.generation < image.image.generation) {
+                return true;
+            }
+            let mut targets = self.targets.iter().chain([next]);
+            targets.any(|target| target.values().any(|known| Arc::ptr_eq(known, image)))
+        };
+        let (known, unknown) = std::mem::take(&mut self.images).into_iter().partition(is_known);
+        self.images = known;
+        unknown
     }
 }
 

@@ -7,6 +7,7 @@ use crate::history::History;
 use crate::lent::services;
 use crate::load::load;
 use crate::program::Program;
+use crate::retained::{FreshGround, Retained, wipe_stack};
 use crate::state::{Code, Save};
 use crate::swap::{Plan, Target, slot_stores};
 use crate::verify::{Against, Candidate, Verified, verify};
@@ -30,6 +31,9 @@ use std::time::Duration;
 
 /// How often the inbox looks whether values are to be saved.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How many steps undo can go back, where images are unmapped.
+const KEPT: usize = 2;
 
 /// All that reaches the inbox's thread.
 pub(crate) enum Message {
@@ -139,6 +143,7 @@ struct Inbox {
     /// What is live once every plan is carried out.
     target: Target,
     history: History,
+    retained: Retained,
     /// Images whose code keeps values by their type, the first for each type.
     kept_by_type: Vec<Layouts>,
     last_manifest: Vec<u8>,
@@ -156,6 +161,7 @@ impl Inbox {
             seen: HashMap::new(),
             target: Target::new(),
             history: History::default(),
+            retained: Retained::new(host),
             kept_by_type: Vec::new(),
             last_manifest: Vec::new(),
             events_read: 0,
@@ -188,8 +194,15 @@ impl Inbox {
                 Message::Report(event) => self.report(event),
                 Message::Written(told) => drop(told),
                 Message::Replan => self.offer(Vec::new()),
-                Message::Swapped { target, why: None } => self.history.went_on(target),
-                Message::Swapped { target, why: Some(_) } => self.history.moved(&target),
+                Message::Swapped { target, why } => {
+                    match why {
+                        None => self.history.went_on(target),
+                        Some(_) => self.history.moved(&target),
+                    }
+                    if self.host.config.unload {
+                        self.host.states.forget(&self.history.forget(KEPT, &self.target));
+                    }
+                }
                 Message::Refused => self.target = self.history.live().clone(),
                 Message::Asked(request) => self.asked(&request),
                 Message::Panicked { crate_name, generation } => self.history.mark(&crate_name, generation),
@@ -362,15 +375,20 @@ impl Inbox {
             return Vec::new();
         }
         let mut loaded = Vec::new();
+        let ground = self.host.config.unload.then(FreshGround::new);
         for (crate_name, generation, image) in verified {
             match load(image, services(self.host, &crate_name, generation)) {
-                Ok(image) => loaded.push(Arc::new(image)),
+                Ok(image) => {
+                    wipe_stack();
+                    loaded.push(Arc::new(image));
+                }
                 Err(reasons) => {
                     self.report(Event::Rejected { crate_name, generation, reasons });
                     return Vec::new();
                 }
             }
         }
+        drop(ground);
         if let Err((image, reasons)) = self.host.shelf.admit(&loaded) {
             let (crate_name, generation) = (image.image.crate_name.clone(), image.image.generation);
             self.report(Event::Rejected { crate_name, generation, reasons });
@@ -378,6 +396,7 @@ impl Inbox {
         }
         for image in &loaded {
             self.remember_kept_by_type(&image.layouts);
+            self.retained.loaded(image);
         }
         loaded
     }
@@ -431,6 +450,7 @@ impl Inbox {
         }
         let seats = self.history.seats(&self.target);
         self.host.offer(Plan { stores, fresh, target: self.target.clone(), seats, why });
+        wipe_stack();
         self.host.shelf.arrived(&self.target);
     }
 
@@ -448,6 +468,7 @@ impl Inbox {
             }
             _ => {}
         }
+        self.retained.note(&event);
         self.session.append(&event);
         self.host.listeners.tell(&event);
     }

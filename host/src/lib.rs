@@ -33,6 +33,7 @@ mod library;
 mod lock;
 mod panics;
 mod program;
+mod retained;
 mod state;
 
 pub use attach::{Pitstop, attach, attach_with};

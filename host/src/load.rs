@@ -1,7 +1,8 @@
 //! Maps a verified image and reads its table. The only code that calls the system's loader.
 //!
 //! An image that was loaded stays mapped for the life of the process: function pointers, vtables, `&'static` data and
-//! thread-local destructors may lead into it.
+//! thread-local destructors may lead into it. Only `retained/unload.rs` calls [`Loaded::unload`], with the proof that
+//! nothing does.
 
 use crate::state::CarriedTypes;
 use crate::verify::Verified;
@@ -37,6 +38,8 @@ pub(crate) struct Loaded {
     pub(crate) verify_ms: f64,
     pub(crate) load_ms: f64,
     pub(crate) ready: Instant,
+    /// What the system's loader has added to the addresses of the file; `None` where it does not tell.
+    pub(crate) bias: Option<usize>,
     library: ManuallyDrop<Library>,
 }
 
@@ -63,7 +66,8 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
     let (image, path, contents, proof, started) = image.into_parts();
     let verified = Instant::now();
     // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
-    let library = ManuallyDrop::new(open(&path).map_err(|error| vec![refused(&path, &error)])?);
+    let (library, bias) = open(&path, 0).map_err(|error| vec![refused(&path, &error)])?;
+    let library = ManuallyDrop::new(library);
     let (mut bodies, mut imports) = Sorted::default();
     let (mut carried, mut seat, mut hooks) = (CarriedTypes::default(), None, Vec::new());
     if image.kind == Kind::Reloadable {
@@ -87,6 +91,7 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         verify_ms: (verified - started).as_secs_f64() * 1e3,
         load_ms: verified.elapsed().as_secs_f64() * 1e3,
         ready: Instant::now(),
+        bias,
         library,
     })
 }
@@ -96,7 +101,7 @@ impl Loaded {
     pub(crate) fn without_session(name: &str, path: &Path) -> Result<Self, Vec<Reason>> {
         let image = crate::verify::library(name, path)?;
         let (image, path, contents, proof, started) = image.into_parts();
-        let library = open(&path).map_err(|error| vec![refused(&path, &error)])?;
+        let (library, bias) = open(&path, 0).map_err(|error| vec![refused(&path, &error)])?;
         let now = Instant::now();
         Ok(Self {
             image,
@@ -111,8 +116,43 @@ impl Loaded {
             verify_ms: (now - started).as_secs_f64() * 1e3,
             load_ms: 0.0,
             ready: now,
+            bias,
             library: ManuallyDrop::new(library),
         })
+    }
+
+    /// Wipes all pointers into the image that this holds, for an image that never becomes live again: what looks for
+    /// such pointers must not find these, nor what is left of them in freed memory.
+    pub(crate) fn forget_pointers(&mut self) {
+        static NOWHERE: Slot = Slot::new(std::ptr::null());
+        self.bodies.values_mut().for_each(|body| body.pointer = std::ptr::null());
+        self.imports.iter_mut().for_each(|import| import.slot = &NOWHERE);
+        self.carried.forget_pointers();
+        self.seat = None;
+        // Nobody asks for its types any more.
+        self.layouts = Layouts::default();
+        // So that the compiler does not find that nobody reads what was written.
+        std::hint::black_box((&mut self.bodies, &mut self.imports, &mut self.seat));
+    }
+
+    /// Unmaps the image, unless the system's loader has its own reasons to keep it, such as a destructor of a
+    /// thread-local that is still to run; whether it is gone. If so, this is good for nothing but to be dropped.
+    ///
+    /// # Safety
+    /// Nothing may lead into the image any more: no pointer to its code or data, on any thread or in any memory. When this
+    /// says that it is gone, it must not be called again, nor [`symbol`](Self::symbol).
+    pub(crate) unsafe fn unload(&mut self) -> bool {
+        // SAFETY: taken once, for a library that is gone is not asked for again, and any other is put back.
+        let library = unsafe { ManuallyDrop::take(&mut self.library) };
+        // The loader's word does not count: it reports success also where it keeps the image.
+        let _ = library.close();
+        match open(&self.path, RTLD_NOLOAD) {
+            Ok((library, _)) => {
+                self.library = ManuallyDrop::new(library);
+                false
+            }
+            Err(_) => true,
+        }
     }
 
     /// The address of an exported symbol.
@@ -125,21 +165,48 @@ impl Loaded {
     }
 }
 
-fn open(path: &Path) -> Result<Library, String> {
+#[cfg(target_os = "linux")]
+const RTLD_NOLOAD: i32 = libc::RTLD_NOLOAD;
+#[cfg(not(target_os = "linux"))]
+const RTLD_NOLOAD: i32 = 0x10;
+
+/// Maps a library, with further flags of the system's loader; says where, if the loader does.
+fn open(path: &Path, flags: i32) -> Result<(Library, Option<usize>), String> {
     #[cfg(unix)]
     {
         use libloading::os::unix;
         // Now, so that a missing symbol is found here and not at its first call; local, so that an image's symbols
         // are nobody else's.
         // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
-        let library = unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL) };
-        library.map(Library::from).map_err(|error| error.to_string())
+        let library = unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL | flags) };
+        let handle = library.map_err(|error| error.to_string())?.into_raw();
+        let bias = bias(handle);
+        // SAFETY: the handle of the library that was opened above, and of no other.
+        let library = unsafe { unix::Library::from_raw(handle) };
+        Ok((library.into(), bias))
     }
     #[cfg(not(unix))]
     {
+        let _ = flags;
         // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
-        unsafe { Library::new(path) }.map_err(|error| error.to_string())
+        let library = unsafe { Library::new(path) };
+        library.map(|library| (library, None)).map_err(|error| error.to_string())
     }
+}
+
+/// Where the system's loader has put a library: what it has added to the addresses of the file.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn bias(handle: *mut std::ffi::c_void) -> Option<usize> {
+    let mut map: *const usize = std::ptr::null();
+    // SAFETY: the handle is open, and the request writes one pointer.
+    let told = unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) };
+    // SAFETY: the loader's record of an open library begins with this number (`link.h`).
+    if told == 0 && !map.is_null() { Some(unsafe { *map }) } else { None }
+}
+
+#[cfg(all(unix, not(all(target_os = "linux", target_env = "gnu"))))]
+fn bias(_handle: *mut std::ffi::c_void) -> Option<usize> {
+    None
 }
 
 fn refused(path: &Path, error: &str) -> Reason {
@@ -171,7 +238,7 @@ fn enter(library: &Library, services: &'static Services) -> Result<Option<&'stat
     let enter = enter.map_err(|error| error.to_string())?;
     // SAFETY: the services live as long as the process, and the compiler was shown to be the same.
     let table = unsafe { enter(services) };
-    // SAFETY: the image hands out a leaked table of what is static in it, or null; it stays mapped.
+    // SAFETY: the image hands out a static of its own, or null, and stays mapped for as long as this table is used.
     Ok(unsafe { table.as_ref() })
 }
 
@@ -179,10 +246,13 @@ type Sorted = (HashMap<String, Body>, Vec<Import>);
 
 /// Tells the image's own functions from those of crates that are linked into it.
 fn sort(entries: &'static [Entry], crate_name: &str, descriptor: &Descriptor) -> Result<Sorted, Vec<Reason>> {
-    let mut bodies = HashMap::new();
-    let mut imports = Vec::new();
+    // As large as they get: one that grows leaves its pointers behind in freed memory.
+    let mut bodies = HashMap::with_capacity(descriptor.slots.len());
+    let mut imports = Vec::with_capacity(entries.len());
     for entry in entries {
-        let facts = Descriptor::parse(entry.record()).map(|record| record.slots).unwrap_or_default();
+        // A copy, so that what reads it leaves no pointers into the image behind.
+        let record = entry.record().to_vec();
+        let facts = Descriptor::parse(&record).map(|record| record.slots).unwrap_or_default();
         for fact in facts {
             if crate_of(&fact.name) != crate_name {
                 imports.extend(entry.slot().map(|slot| Import { fact, slot }));

@@ -14,7 +14,7 @@ use pitstop_contract::{Generation, Reason};
 use pitstop_proof::agree_on;
 use pitstop_proof::layout::Layouts;
 use pitstop_proof::slots::replaceable;
-use pitstop_reloadable::__private::{HookKind, Seat, Slot};
+use pitstop_reloadable::__private::{HookKind, SEAT, Seat, Slot};
 use pitstop_reloadable::Swap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -58,13 +58,25 @@ pub(crate) struct Plan {
     pub(crate) why: Option<Why>,
 }
 
+impl Drop for Plan {
+    /// What looks for pointers into old images must not find any left in freed memory.
+    fn drop(&mut self) {
+        self.stores.iter_mut().for_each(|(_, pointer)| *pointer = std::ptr::null());
+        self.seats.iter_mut().for_each(|(seat, _)| *seat = &SEAT);
+        // So that the compiler does not find that nobody reads what was written.
+        std::hint::black_box((&mut self.stores, &mut self.seats));
+    }
+}
+
 // SAFETY: the pointers are to code that stays mapped.
 #[expect(unsafe_code, reason = "code pointers cross from the inbox to the host's thread")]
 unsafe impl Send for Plan {}
 
 /// Works out the stores into slots that make `target` live: the program's own, and those of every image in it.
 pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *const ())> {
-    let mut stores = Vec::new();
+    // As large as it gets: one that grows leaves its pointers behind in freed memory.
+    let imports: usize = target.values().map(|image| image.imports.len()).sum();
+    let mut stores = Vec::with_capacity(program.slots.len() + imports);
     for (name, linked) in &program.slots {
         let live = program.built.slots.get(name).and_then(|fact| body(target, fact, None));
         stores.push((Cell::Slot(linked.slot), live.unwrap_or(linked.body)));

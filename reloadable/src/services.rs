@@ -11,6 +11,7 @@ use crate::table::{ENTRIES, HOOKS, STATES, Table};
 use pitstop_contract::Generation;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What the host lends to an image. Lives as long as the process.
@@ -128,8 +129,9 @@ pub unsafe fn enter_image(services: *const Services) -> *const Table {
         hook::tell(services.hook);
         flush_at_exit();
     }
-    let table = Table { entries: &ENTRIES, states: &STATES, hooks: &HOOKS, seat: &SEAT };
-    Box::into_raw(Box::new(table))
+    // In the image's own memory, so that none of the program's points into the image because of it.
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| Table { entries: &ENTRIES, states: &STATES, hooks: &HOOKS, seat: &SEAT })
 }
 
 /// The allocator of an image with a `std` of its own: the host's, whatever that is.

@@ -21,10 +21,24 @@ pub(crate) struct CarriedType {
 impl CarriedTypes {
     pub(crate) fn of(entries: &[Carried]) -> Self {
         let read = |entry: &Carried| {
-            let fact = Descriptor::parse(entry.record).ok()?.carried.into_iter().next()?;
+            // A copy, so that what reads it leaves no pointers into an image behind.
+            let record = entry.record.to_vec();
+            let fact = Descriptor::parse(&record).ok()?.carried.into_iter().next()?;
             Some(((entry.type_name)().to_owned(), CarriedType { operations: entry.operations, fact }))
         };
-        Self(entries.iter().filter_map(read).collect())
+        // As large as it gets, for the same reason.
+        let mut types = HashMap::with_capacity(entries.len());
+        types.extend(entries.iter().filter_map(read));
+        Self(types)
+    }
+
+    /// Wipes all pointers into the code that these are of, and for which nobody asks any more.
+    pub(crate) fn forget_pointers(&mut self) {
+        for carried in self.0.values_mut() {
+            carried.operations = Operations { version: 0, save: None, restore: None, drop: |_| Ok(()) };
+        }
+        // So that the compiler does not find that nobody reads what was written.
+        std::hint::black_box(&mut self.0);
     }
 
     pub(crate) fn names(&self) -> Vec<String> {

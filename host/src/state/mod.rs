@@ -46,7 +46,7 @@ struct Registry {
     live: Target,
     /// What an earlier run of the program has saved, and nobody has asked for yet.
     saved: Vec<SavedState>,
-    /// Pairs of codes, by the addresses of their seats, to whom a type is known to mean the same.
+    /// Pairs of codes to whom a type is known to mean the same; see [`pair`].
     agreed: BTreeSet<(usize, usize, String)>,
     /// Whether a migration waits for whether the program's own code touches its values in this frame.
     watching: bool,
@@ -250,6 +250,31 @@ impl States {
         lock(&self.registry).codes.push(code.clone());
     }
 
+    /// Code of these images has no say any more, but that it drops the values that it made.
+    pub(crate) fn forget(&self, images: &[Arc<crate::load::Loaded>]) {
+        let mut registry = lock(&self.registry);
+        for image in images {
+            let Some(seat) = image.seat else { continue };
+            let address = !std::ptr::from_ref(seat).addr();
+            registry.codes.retain(|code| !code.is(seat));
+            registry.agreed.retain(|(one, other, _)| *one != address && *other != address);
+        }
+    }
+
+    /// The values that an image made and has to drop, each in a sentence.
+    pub(crate) fn made_by(&self, image: &Arc<crate::load::Loaded>) -> Vec<String> {
+        let registry = lock(&self.registry);
+        let is_it = |maker: &Maker| matches!(&maker.code, Code::Image(code) if Arc::ptr_eq(code, image));
+        let made = registry.values.values().filter_map(|value| {
+            if is_it(&value.maker) {
+                return Some(format!("it made the carried value {}", value.name()));
+            }
+            let retired = value.retired.iter().any(|retired| is_it(&retired.maker));
+            retired.then(|| format!("it has to drop what the carried value {} was before", value.name()))
+        });
+        made.collect()
+    }
+
     /// What code is live from now on. Everybody has to ask anew: new code may sit where old code sat.
     pub(crate) fn live(&self, target: Target) {
         let mut registry = lock(&self.registry);
@@ -290,8 +315,9 @@ impl Registry {
     }
 }
 
+/// What two codes are known by: the addresses of their seats, inverted, for these must not look like pointers into an image.
 fn pair(one: &Code, other: &Code, type_name: &str) -> (usize, usize, String) {
-    let address = |code: &Code| std::ptr::from_ref(code.seat()).addr();
+    let address = |code: &Code| !std::ptr::from_ref(code.seat()).addr();
     (address(one).min(address(other)), address(one).max(address(other)), type_name.to_owned())
 }
 
@@ -300,7 +326,7 @@ impl Keeper for Host {
         let mut registry = lock(&self.states.registry);
         let code = match registry.codes.iter().find(|code| code.is(seat)) {
             Some(code) => code.clone(),
-            None => return Err("code of an image that was never loaded touches a carried value".to_owned()),
+            None => return Err("code of a generation that nothing leads back to touches a carried value".to_owned()),
         };
         let Some(value) = registry.values.get(&number) else {
             return Err("a carried value is touched after its end".to_owned());

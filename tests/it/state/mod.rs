@@ -7,4 +7,5 @@ mod one_program;
 mod panics;
 mod requests;
 mod restart;
+mod retained;
 mod terminal;
