@@ -186,7 +186,8 @@ impl Pitstop {
     }
 
     /// Has `hook` run before each swap, on the thread of the safe point, while no unit of work runs: it must not wait for
-    /// one. A panic in it cancels the swap.
+    /// one. A panic in it cancels the swap. Whether carried values can be restored shows after it only: if not, nothing is
+    /// swapped although it has run.
     #[track_caller]
     pub fn before_swap(&self, hook: impl FnMut(&Swap) + Send + 'static) {
         if let Some(host) = self.host {

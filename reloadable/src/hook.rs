@@ -50,14 +50,17 @@ fn current() -> Arc<Hook> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::panic::catch_unwind;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// One test, since the process has one hook.
+    /// Held by tests that set the hook: the process has one.
+    pub(crate) static THE_HOOK: Mutex<()> = Mutex::new(());
+
     #[test]
     fn whatever_hook_the_program_has_at_the_time_hears_of_a_panic_and_stays() {
+        let _mine = THE_HOOK.lock().unwrap_or_else(PoisonError::into_inner);
         static FIRST: AtomicUsize = AtomicUsize::new(0);
         static SECOND: AtomicUsize = AtomicUsize::new(0);
         let me = std::thread::current().id();

@@ -122,12 +122,14 @@ pub fn hush(place: Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hook::tests::THE_HOOK;
     use std::panic::{catch_unwind, panic_any, resume_unwind};
+    use std::sync::PoisonError;
     use std::sync::atomic::AtomicUsize;
 
-    /// One test, since the process has one hook.
     #[test]
     fn a_panic_is_noted_and_a_hushed_one_is_neither_traced_nor_passed_on() {
+        let _mine = THE_HOOK.lock().unwrap_or_else(PoisonError::into_inner);
         static HEARD: AtomicUsize = AtomicUsize::new(0);
         let me = std::thread::current().id();
         std::panic::set_hook(Box::new(move |_| {

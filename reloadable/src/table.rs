@@ -94,7 +94,7 @@ pub struct Table {
     pub entries: &'static [Entry],
     /// The types of carried values that these name.
     pub states: &'static [Carried],
-    /// [`HOOKS`].
+    /// The hooks.
     pub hooks: &'static [HookEntry],
     /// Its place among those that may touch carried values.
     pub seat: &'static Seat,
