@@ -59,10 +59,9 @@ pub mod __private {
     pub use crate::records::{Records, follow};
     pub use crate::services::{HostAllocator, Panic, Reply, Services, enter_image, lend};
     pub use crate::slot::Slot;
-    #[cfg(debug_assertions)]
-    pub use crate::state::Cell;
     pub use crate::state::{
-        Access, CHECKED, Carried, Free, Keeper, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, SEAT, Save, Seat,
+        Access, CHECKED, Carried, Cell, Free, Keeper, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, SEAT,
+        Save, Seat,
     };
     pub use crate::swap::{HookEntry, HookKind, run_hook};
     pub use crate::table::{CRATES, ENTRIES, Entry, HOOKS, Layout, Record, STATES, Table, Unsized};

@@ -1,7 +1,8 @@
 //! Values that outlive the code that works on them.
 
-#[cfg(debug_assertions)]
 mod cell;
+#[cfg(debug_assertions)]
+mod live;
 mod operations;
 #[cfg(not(debug_assertions))]
 mod plain;
@@ -10,12 +11,13 @@ mod seat;
 #[cfg(all(test, debug_assertions))]
 mod tests;
 
+pub use cell::Cell;
 pub use operations::{Carried, Free, NoMigrate, NoRestore, NoSave, Of, Operations, Restore, Save};
 pub use saved::{Migrate, RestoreError, Saved};
 pub use seat::{Access, Keeper, Seat};
 
 #[cfg(debug_assertions)]
-pub use cell::{Cell, State};
+pub use live::State;
 #[cfg(not(debug_assertions))]
 pub use plain::State;
 

@@ -1,5 +1,7 @@
 //! A carried value in a build that no code is ever swapped in: a box.
+#![expect(unsafe_code, reason = "has the functions of its live twin")]
 
+use super::Cell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -16,6 +18,15 @@ impl<T> State<T> {
     #[must_use]
     pub fn new(value: T) -> Self {
         Self { value: Box::new(value), not_send: PhantomData }
+    }
+
+    /// Of the live twin: a host asks for [`CHECKED`](super::CHECKED) first.
+    ///
+    /// # Safety
+    /// None: it never returns.
+    #[must_use]
+    pub unsafe fn of(_: *mut Cell) -> Self {
+        unreachable!("a value is kept in a build that does not check who touches it")
     }
 }
 
