@@ -3,7 +3,7 @@
 //! The thread of the safe point swaps by itself while it waits: nobody else would. Any other thread leaves that to it, and
 //! does not count as busy meanwhile, whatever unit of work it is in.
 
-use super::Code;
+use super::Culprit;
 use crate::attach::Host;
 use crate::gate::Gate;
 use crate::inbox::Message;
@@ -54,7 +54,7 @@ pub(crate) fn while_held(callback: Callback) {
 }
 
 /// Waits until other code of this crate is live. `over` is what is done if the call is not made again.
-pub(super) fn hold(host: &'static Host, code: &Code, panic: &Panic<'_>, over: Reply) -> Reply {
+pub(super) fn hold(host: &'static Host, code: &Culprit, panic: &Panic<'_>, over: Reply) -> Reply {
     if HOLDING.replace(true) {
         // A callback calls what panics: it would be held within itself, again and again.
         return over;
@@ -89,7 +89,7 @@ fn say_once(host: &Host, function: &str, over: Reply) {
 }
 
 /// Whether other code came.
-fn wait(host: &'static Host, code: &Code) -> bool {
+fn wait(host: &'static Host, code: &Culprit) -> bool {
     let swaps = !Gate::inside_here() && host.swaps_here();
     let _outside = host.gate.step_out();
     let mut watched = Watched::default();

@@ -22,9 +22,9 @@ pub(crate) struct Panics {
     /// How often each has happened.
     counts: Mutex<HashMap<Same, u64>>,
     /// Generations that panicked.
-    marked: Mutex<HashSet<Code>>,
+    marked: Mutex<HashSet<Culprit>>,
     /// Those that are to be rolled back.
-    asked: Mutex<HashSet<Code>>,
+    asked: Mutex<HashSet<Culprit>>,
     /// Functions whose held call could not be made again, which is said once.
     told: Mutex<HashSet<String>>,
     /// Whether the panic hook was set a second time.
@@ -32,9 +32,9 @@ pub(crate) struct Panics {
     pub(crate) held: Held,
 }
 
-/// A crate in one generation.
+/// A crate in one generation, whose code panicked.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Code {
+pub(crate) struct Culprit {
     crate_name: String,
     generation: Generation,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Code {
 /// What makes two panics the same.
 #[derive(PartialEq, Eq, Hash)]
 struct Same {
-    code: Code,
+    code: Culprit,
     function: String,
     /// Where it was; what it said, if that is not known.
     what: String,
@@ -50,7 +50,7 @@ struct Same {
 
 thread_local! {
     /// The panic that was let go on last, which may reach another border of this thread's: its message and whose it is.
-    static GOES_ON: RefCell<Option<(String, Code)>> = const { RefCell::new(None) };
+    static GOES_ON: RefCell<Option<(String, Culprit)>> = const { RefCell::new(None) };
 }
 
 static HOST: OnceLock<&'static Host> = OnceLock::new();
@@ -84,7 +84,7 @@ impl Panics {
         };
         let before = carried(&panic);
         let is_new = before.is_none();
-        let code = before.unwrap_or_else(|| Code {
+        let code = before.unwrap_or_else(|| Culprit {
             crate_name: if panic.crate_name.is_empty() { crate_of(panic.function) } else { panic.crate_name }
                 .to_owned(),
             generation: panic.generation,
@@ -94,7 +94,7 @@ impl Panics {
             install_panic_hook();
         }
         if is_new && lock(&self.marked).insert(code.clone()) {
-            let Code { crate_name, generation } = code.clone();
+            let Culprit { crate_name, generation } = code.clone();
             let _ = host.inbox.send(Message::Panicked { crate_name, generation });
         }
         if chosen == OnPanic::Rollback {
@@ -118,16 +118,16 @@ impl Panics {
         reply
     }
 
-    fn roll_back(&self, host: &Host, code: &Code) {
+    fn roll_back(&self, host: &Host, code: &Culprit) {
         let is_live = host.live_generation(&code.crate_name) == code.generation;
         if is_live && lock(&self.asked).insert(code.clone()) {
-            let Code { crate_name, generation } = code.clone();
+            let Culprit { crate_name, generation } = code.clone();
             let _ = host.inbox.send(Message::RollBack { crate_name, generation });
         }
     }
 
     /// Tells of a panic the first time, and then ever more rarely; says whether it did.
-    fn tell(&self, host: &Host, code: &Code, panic: &mut Panic<'_>, chosen: OnPanic) -> bool {
+    fn tell(&self, host: &Host, code: &Culprit, panic: &mut Panic<'_>, chosen: OnPanic) -> bool {
         let note = panic.note.take();
         let location = note.as_ref().map(|note| note.location.clone());
         let same = Same {
@@ -173,7 +173,7 @@ fn traced(mut event: Event, trace: Option<Trace>) -> Event {
 }
 
 /// The code whose panic this is, if it has come through another border of this thread's already.
-fn carried(panic: &Panic<'_>) -> Option<Code> {
+fn carried(panic: &Panic<'_>) -> Option<Culprit> {
     let last = GOES_ON.try_with(RefCell::take).ok().flatten();
     // What the hook has seen is a panic of its own.
     last.filter(|(message, _)| panic.note.is_none() && *message == panic.message).map(|(_, code)| code)
@@ -208,7 +208,7 @@ mod tests {
             fallback: true,
             future: false,
         };
-        let code = Code { crate_name: "logic".to_owned(), generation: Generation(3) };
+        let code = Culprit { crate_name: "logic".to_owned(), generation: Generation(3) };
         let goes_on = |message: &str| GOES_ON.set(Some((message.to_owned(), code.clone())));
         goes_on("no fuel");
         assert!(carried(&panic("no fuel")).is_some_and(|found| found == code));

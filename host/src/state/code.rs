@@ -9,7 +9,7 @@ use pitstop_reloadable::__private::{Carried, Operations, SEAT, Seat};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The types of carried values that the code of one code names, by the type's name.
+/// The types of carried values that the program, or one image, names; by the type's name.
 #[derive(Default)]
 pub(crate) struct CarriedTypes(HashMap<String, CarriedType>);
 

@@ -46,7 +46,7 @@ struct Registry {
     live: Target,
     /// What an earlier run of the program has saved, and nobody has asked for yet.
     saved: Vec<SavedState>,
-    /// Pairs of codes to whom a type is known to mean the same; see [`pair`].
+    /// Program and images, in pairs, to whom a type is known to mean the same; see [`pair`].
     agreed: BTreeSet<(usize, usize, String)>,
     /// Whether a migration waits for whether the program's own code touches its values in this frame.
     watching: bool,
@@ -235,7 +235,7 @@ impl States {
         values.find(|value| value.type_name == type_name && value.key == key).map(|value| value.place)
     }
 
-    /// A code's code may come and ask. Its types are compared with those of the others now, on the inbox's thread.
+    /// This code may come and ask. Its types are compared with what others take them for now, on the inbox's thread.
     pub(crate) fn know(&self, code: &Code, types: &[String]) {
         // Values were made by the program, or by the image before.
         let others: Vec<Code> = {
@@ -315,7 +315,7 @@ impl Registry {
     }
 }
 
-/// What two codes are known by: the addresses of their seats, inverted, for these must not look like pointers into an image.
+/// What a pair is known by: the addresses of the seats, inverted, for these must not look like pointers into an image.
 fn pair(one: &Code, other: &Code, type_name: &str) -> (usize, usize, String) {
     let address = |code: &Code| !std::ptr::from_ref(code.seat()).addr();
     (address(one).min(address(other)), address(one).max(address(other)), type_name.to_owned())
