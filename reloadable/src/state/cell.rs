@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// What is behind a [`State`]: the value, and who may touch it.
+/// What is behind a [`State`](super::State): the value, and who may touch it.
 pub struct Cell {
     value: AtomicPtr<()>,
     /// Seats of the units whose code may look at the value, as far as they have asked.
