@@ -377,7 +377,9 @@ impl Inbox {
         let mut loaded = Vec::new();
         let ground = self.host.config.unload.then(FreshGround::new);
         for (crate_name, generation, image) in verified {
-            match load(image, services(self.host, &crate_name, generation)) {
+            // One that is loaded stays so, and so do its types: of an edit of a body, they are not kept twice.
+            let before = self.target.get(&crate_name).map(|before| Arc::clone(&before.layouts));
+            match load(image, before.as_ref(), services(self.host, &crate_name, generation)) {
                 Ok(image) => {
                     wipe_stack();
                     loaded.push(Arc::new(image));

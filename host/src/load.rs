@@ -15,6 +15,7 @@ use pitstop_reloadable::__private::{Entry, HookEntry, Seat, Services, Slot, Tabl
 use std::collections::{BTreeSet, HashMap};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A proven image, mapped. Only [`load`] makes one.
@@ -25,8 +26,8 @@ pub(crate) struct Loaded {
     pub(crate) bodies: HashMap<String, Body>,
     /// Slots of other reloadable crates that are linked into the image: they follow the host's.
     pub(crate) imports: Vec<Import>,
-    /// The types that cross its border.
-    pub(crate) layouts: Layouts,
+    /// The types that cross its border; shared with the image before it where they are the same.
+    pub(crate) layouts: Arc<Layouts>,
     /// Those of carried values.
     pub(crate) carried: CarriedTypes,
     /// The hooks of its own crate.
@@ -58,11 +59,15 @@ unsafe impl Send for Loaded {}
 // SAFETY: as above; nothing is written after `load`.
 unsafe impl Sync for Loaded {}
 
-/// Maps an image.
+/// Maps an image. `before` are the types of the one before it.
 ///
 /// # Errors
 /// What the system's loader says, or that the table in memory is not the one in the file.
-pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loaded, Vec<Reason>> {
+pub(crate) fn load(
+    image: Verified,
+    before: Option<&Arc<Layouts>>,
+    services: &'static Services,
+) -> Result<Loaded, Vec<Reason>> {
     let (image, path, contents, proof, started) = image.into_parts();
     let verified = Instant::now();
     // Stays mapped when it is refused after all: its constructors have run, and may have started threads.
@@ -78,12 +83,13 @@ pub(crate) fn load(image: Verified, services: &'static Services) -> Result<Loade
         seat = Some(table.seat);
         hooks = table.hooks.iter().filter(|hook| crate_of(hook.name) == image.crate_name).collect();
     }
+    let same = before.filter(|before| ***before == contents.layouts);
     Ok(Loaded {
         image,
         path,
         bodies,
         imports,
-        layouts: contents.layouts,
+        layouts: same.map_or_else(|| Arc::new(contents.layouts), Arc::clone),
         carried,
         hooks,
         seat,
@@ -108,7 +114,7 @@ impl Loaded {
             path,
             bodies: HashMap::new(),
             imports: Vec::new(),
-            layouts: contents.layouts,
+            layouts: Arc::new(contents.layouts),
             carried: CarriedTypes::default(),
             hooks: Vec::new(),
             seat: None,
@@ -130,7 +136,7 @@ impl Loaded {
         self.carried.forget_pointers();
         self.seat = None;
         // Nobody asks for its types any more.
-        self.layouts = Layouts::default();
+        self.layouts = Arc::default();
         // So that the compiler does not find that nobody reads what was written.
         std::hint::black_box((&mut self.bodies, &mut self.imports, &mut self.seat));
     }

@@ -84,7 +84,7 @@ pub(crate) fn slot_stores(target: &Target, program: &Program) -> Vec<(Cell, *con
     for image in target.values() {
         for import in &image.imports {
             let linked = program.slots.get(&import.fact.name);
-            let caller = linked.is_none().then_some(&image.layouts);
+            let caller = linked.is_none().then_some(&*image.layouts);
             if let Some(pointer) = body(target, &import.fact, caller).or(linked.map(|linked| linked.body)) {
                 stores.push((Cell::Slot(import.slot), pointer));
             }

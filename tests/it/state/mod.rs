@@ -3,6 +3,7 @@
 mod carried;
 mod crash;
 mod hooks;
+mod long;
 mod one_program;
 mod panics;
 mod requests;
