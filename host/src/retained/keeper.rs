@@ -4,6 +4,7 @@ use super::maps::Mapping;
 use super::memory::memory;
 use super::peek::Peek;
 use super::place::Place;
+use super::rest::rest;
 use super::threads::{At, list, runs, sentence};
 use super::unload;
 use crate::attach::Host;
@@ -164,6 +165,8 @@ impl Keeper {
             }
         });
         let images = images.collect();
+        // Each time: the code that made a value is used once more when that is migrated or dropped.
+        self.images.iter().filter(|known| !self.is_live(known)).for_each(|known| rest(&known.place));
         log::debug!(
             "pitstop: {} images are mapped; the look took {:.1} ms, threads were stopped for {paused_ms:.1} ms of it",
             self.images.len(),

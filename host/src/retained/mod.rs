@@ -9,6 +9,7 @@ mod maps;
 mod memory;
 mod peek;
 mod place;
+mod rest;
 mod scan;
 mod snapshot;
 mod sweep;

@@ -3,7 +3,7 @@
 use super::peek::PAGE;
 use crate::load::Loaded;
 use object::elf;
-use object::read::elf::{ElfFile64, SectionHeader};
+use object::read::elf::{Dyn, ElfFile64, ProgramHeader, SectionHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSegment, ObjectSymbol, ReadCache, ReadRef};
 use std::fs::File;
 use std::io::BufReader;
@@ -23,6 +23,8 @@ pub(super) struct Place {
     /// Code and data. The rest is the loader's: headers, symbols, relocations, and what thread-locals begin with, of
     /// which each thread has a copy.
     pub(super) contents: Vec<Range<u64>>,
+    /// Segments that hold what the file holds, whoever ran what.
+    unwritten: Vec<Range<u64>>,
 }
 
 impl Place {
@@ -43,8 +45,17 @@ impl Place {
         let first = spans().map(|span| span.start).min()?;
         let length = spans().map(|span| span.end).max()?.checked_sub(first)?;
         let start = bias.and_then(|bias| bias.checked_add(first));
-        let (mut code, mut contents) = (Vec::new(), Vec::new());
+        let (mut code, mut contents, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
         if let Ok(file) = ElfFile64::<Endianness, _>::parse(data) {
+            if !code_is_written(&file, data) {
+                let segments = file.elf_program_headers().iter().filter(|segment| {
+                    segment.p_type(file.endian()) == elf::PT_LOAD && !segment.p_flags(file.endian()).contains(elf::PF_W)
+                });
+                unwritten.extend(segments.filter_map(|segment| {
+                    let from = segment.p_vaddr(file.endian()).checked_sub(first)?;
+                    Some(from..from.saturating_add(segment.p_memsz(file.endian())).min(length))
+                }));
+            }
             for section in file.sections() {
                 let header = section.elf_section_header();
                 let flags = header.sh_flags(file.endian());
@@ -65,13 +76,22 @@ impl Place {
             contents.push(0..length);
             code.push(0..length);
         }
-        Some(Self { start, length, code, contents })
+        Some(Self { start, length, code, contents, unwritten })
     }
 
     /// The address space it takes, in whole pages.
     pub(super) fn span(&self) -> Option<Range<u64>> {
         let start = self.start?;
         Some(start..start.checked_add(self.length)?.checked_next_multiple_of(PAGE)?)
+    }
+
+    /// The pages, whole ones, that hold what the file holds. Those at either end of a segment may be shared with another.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = Range<u64>> {
+        let pages = self.unwritten.iter().filter_map(|part| {
+            let (from, to) = (self.start?.checked_add(part.start)?, self.start?.checked_add(part.end)?);
+            Some(from.checked_next_multiple_of(PAGE)?..to / PAGE * PAGE)
+        });
+        pages.filter(|pages| !pages.is_empty())
     }
 
     /// How far into the image a word points, if it points to something in it.
@@ -84,6 +104,18 @@ impl Place {
     pub(super) fn runs_in(&self, word: u64) -> bool {
         let offset = self.start.and_then(|start| word.checked_sub(start));
         offset.is_some_and(|offset| self.code.iter().any(|part| part.contains(&offset)))
+    }
+}
+
+/// Whether the loader has put addresses into code, as compilers of today do not ask it to.
+fn code_is_written<'data, R: ReadRef<'data>>(file: &ElfFile64<'data, Endianness, R>, data: R) -> bool {
+    let endian = file.endian();
+    match file.elf_section_table().dynamic(endian, data) {
+        Ok(Some((entries, _))) => entries.iter().any(|entry| {
+            let (tag, value) = (entry.d_tag(endian), entry.d_val(endian));
+            tag == elf::DT_TEXTREL || tag == elf::DT_FLAGS && value & elf::DF_TEXTREL.0 != 0
+        }),
+        _ => true,
     }
 }
 
