@@ -343,9 +343,6 @@ impl Host {
         };
         // What comes meanwhile takes its place.
         drop(pending);
-        if self.states.due.before_swap() {
-            self.save(0);
-        }
         let live = lock(&self.live).clone();
         match swap::swap(self, &plan, &live) {
             Outcome::Swapped(events) => {

@@ -286,7 +286,7 @@ impl Inbox {
 
     /// Saves of the program's own accord have one file, and are told of when other values are in it than before.
     fn write_down(&mut self, save: Save) {
-        let Save { id, snapshot, lost, took } = save;
+        let Save { id, snapshot, lost, took, .. } = save;
         let path = self.session.directory.join(state_file(std::process::id(), id));
         let bytes = rmp_serde::to_vec_named(&snapshot).map_err(|error| error.to_string());
         let written = bytes.and_then(|bytes| {

@@ -140,7 +140,10 @@ fn exchange(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
     if let Err(reason) = call_hooks(host, HookKind::Before, &moves, live) {
         return Outcome::Refused(vec![reason]);
     }
-    let migrations = match host.states.migrate(changed) {
+    let saved = host.states.save_before_swap();
+    let migrations = host.states.migrate(changed, saved.as_ref());
+    saved.into_iter().for_each(|saved| host.write_down(saved));
+    let migrations = match migrations {
         Ok(migrations) => migrations,
         Err(reasons) => return Outcome::Refused(reasons),
     };

@@ -3,6 +3,7 @@
 //! The code that made a value saves it and the new code restores it, before one pointer is swapped. The old values stay
 //! until nobody can have a reference to them.
 
+use super::snapshot::Save;
 use super::{ADVICE, Code, Maker, Place, Registry, Retired, States, Value};
 use crate::lock::lock;
 use crate::program::Program;
@@ -10,6 +11,7 @@ use crate::swap::Target;
 use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::{Event, MigratedState};
 use pitstop_contract::{Generation, Reason, Rule};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -56,18 +58,19 @@ impl States {
         lock(&self.registry).changed(target, program).map(Changed)
     }
 
-    /// Saves and restores them.
+    /// Saves and restores them; of those that were `saved` just now, that is taken.
     ///
     /// # Errors
     /// Why one cannot be; then nothing has changed.
-    pub(crate) fn migrate(&self, changed: Changed) -> Result<Migrations, Vec<Reason>> {
+    pub(crate) fn migrate(&self, changed: Changed, saved: Option<&Save>) -> Result<Migrations, Vec<Reason>> {
         let mut moved = Vec::new();
         let mut reasons: Vec<Reason> = Vec::new();
         for wanted in changed.0 {
             // Its handle may have been dropped since.
             let value = lock(&self.registry).values.get(&wanted.number).map(|value| (value.cell, value.maker.clone()));
             let Some((cell, maker)) = value else { continue };
-            match wanted.migrate(cell.get().value(), &maker.code) {
+            let saved = saved.and_then(|saved| saved.value(wanted.type_name, &wanted.key));
+            match wanted.migrate(cell.get().value(), saved, &maker.code) {
                 Ok(one) => moved.push(one),
                 // Several values of a type fail for one reason.
                 Err(reason) if reasons.iter().any(|known| known.found == reason.found) => {}
@@ -130,7 +133,7 @@ impl States {
             registry.newest(&registry.live, type_name)
         };
         let Some(to) = to.filter(|to| maker.code.differs(to, type_name).is_some()) else { return (value, maker) };
-        match transfer(type_name, value, &maker.code, &to) {
+        match transfer(type_name, value, None, &maker.code, &to) {
             Ok(transferred) => {
                 let maker_of_new = Maker { drop: transferred.drop, code: to };
                 Retired { value, maker }.drop();
@@ -215,10 +218,10 @@ fn elsewhere(value: &Value) -> Reason {
 }
 
 impl Wanted {
-    fn migrate(self, before: *mut (), maker: &Code) -> Result<Moved, Reason> {
+    fn migrate(self, before: *mut (), saved: Option<(&[u8], Duration)>, maker: &Code) -> Result<Moved, Reason> {
         let Self { number, name, type_name, key, to, differs } = self;
-        let Transferred { value, drop, bytes, save_ms, restore_ms } =
-            transfer(type_name, before, maker, &to).map_err(|reason| {
+        let Transferred { value, drop, bytes, save_ms, restore_ms } = transfer(type_name, before, saved, maker, &to)
+            .map_err(|reason| {
                 let reason = Reason { subject: reason.subject.replacen(type_name, &name, 1), ..reason };
                 reason.with_notes(vec![differs])
             })?;
@@ -242,8 +245,14 @@ struct Transferred {
     restore_ms: f64,
 }
 
-/// Has one code save a value, and another one restore it.
-fn transfer(type_name: &str, value: *mut (), from: &Code, to: &Code) -> Result<Transferred, Reason> {
+/// Has one code save a value, unless it just did, and another one restore it.
+fn transfer(
+    type_name: &str,
+    value: *mut (),
+    saved: Option<(&[u8], Duration)>,
+    from: &Code,
+    to: &Code,
+) -> Result<Transferred, Reason> {
     let serde = |code: &Code, lacks: &str| {
         let expected = format!("a type that is Serialize and Deserialize in {}", code.name());
         let found = format!("one that is not {lacks}");
@@ -256,9 +265,15 @@ fn transfer(type_name: &str, value: *mut (), from: &Code, to: &Code) -> Result<T
     let taker = taker.ok_or_else(|| serde(to, "named there"))?.operations;
     let restore = taker.restore.ok_or_else(|| serde(to, "Deserialize"))?;
     let began = Instant::now();
-    let bytes = run_save(save, value).map_err(|why| {
-        Reason::new(Rule::State, type_name, format!("a value that {} can save", from.name()), why, ADVICE)
-    })?;
+    let (bytes, save_took) = match saved {
+        Some((bytes, took)) => (Cow::Borrowed(bytes), took),
+        None => {
+            let bytes = run_save(save, value).map_err(|why| {
+                Reason::new(Rule::State, type_name, format!("a value that {} can save", from.name()), why, ADVICE)
+            })?;
+            (Cow::Owned(bytes), began.elapsed())
+        }
+    };
     let saved = Instant::now();
     let version = maker.map_or(0, |ty| ty.operations.version);
     let value = restore(&bytes, version).map_err(|error| unrestored(type_name, to, &error))?;
@@ -266,7 +281,7 @@ fn transfer(type_name: &str, value: *mut (), from: &Code, to: &Code) -> Result<T
         value,
         drop: taker.drop,
         bytes: bytes.len() as u64,
-        save_ms: (saved - began).as_secs_f64() * 1e3,
+        save_ms: save_took.as_secs_f64() * 1e3,
         restore_ms: saved.elapsed().as_secs_f64() * 1e3,
     })
 }

@@ -38,7 +38,7 @@ impl Due {
     }
 
     /// Before a swap, whose code may be what crashes.
-    pub(crate) fn before_swap(&self) -> bool {
+    fn before_swap(&self) -> bool {
         let saves = lock(&self.0);
         saves.last.is_none_or(|last| last.elapsed() >= saves.took * (SHARE / 4))
     }
@@ -60,6 +60,17 @@ pub(crate) struct Save {
     pub(crate) snapshot: Snapshot,
     pub(crate) lost: Vec<Reason>,
     pub(crate) took: Duration,
+    /// Of each value in the snapshot.
+    each_took: Vec<Duration>,
+}
+
+impl Save {
+    /// The saved form of one value, and how long the saving took.
+    pub(super) fn value(&self, type_name: &str, key: &str) -> Option<(&[u8], Duration)> {
+        let mut states = self.snapshot.states.iter().zip(&self.each_took);
+        let is_it = |(state, _): &(&SavedState, _)| state.type_name == type_name && state.key == key;
+        states.find(is_it).map(|(state, took)| (state.value.as_slice(), *took))
+    }
 }
 
 struct Wanted {
@@ -74,6 +85,11 @@ struct Wanted {
 impl States {
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.registry).values.is_empty()
+    }
+
+    /// Saves all values, if it is time to: new code may be what crashes.
+    pub(crate) fn save_before_swap(&self) -> Option<Save> {
+        (!self.is_empty() && self.due.before_swap()).then(|| self.save(0))
     }
 
     /// Saves all values. Those whose handle is on another thread cannot be: it may be changing them.
@@ -92,17 +108,21 @@ impl States {
                 owner: value.owner.1.clone(),
             })
             .collect();
-        let (mut states, mut lost) = (Vec::new(), Vec::new());
+        let (mut states, mut each_took, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for value in wanted {
+            let began = Instant::now();
             match value.save() {
-                Ok(state) => states.push(state),
+                Ok(state) => {
+                    states.push(state);
+                    each_took.push(began.elapsed());
+                }
                 Err(reason) => lost.push(reason),
             }
         }
         let took = began.elapsed();
         self.due.saved(took);
         let snapshot = Snapshot { format: FORMAT, at_us: micros_since_1970(), states };
-        Save { id, snapshot, lost, took }
+        Save { id, snapshot, lost, took, each_took }
     }
 
     /// Takes what an earlier run of the program has saved, if there was one.
@@ -147,11 +167,15 @@ impl Wanted {
 impl Host {
     /// Saves all values, and has the inbox write them down.
     pub(crate) fn save(&self, id: u64) {
-        if id == 0 && self.states.is_empty() {
-            return;
+        if id != 0 || !self.states.is_empty() {
+            self.write_down(self.states.save(id));
         }
+    }
+
+    /// Has the inbox write down what was saved.
+    pub(crate) fn write_down(&self, save: Save) {
         // The inbox ends with the process only.
-        let _ = self.inbox.send(Message::Save(self.states.save(id)));
+        let _ = self.inbox.send(Message::Save(save));
     }
 
     /// The value that an earlier run of the program has saved under this name, restored by the newest code.
