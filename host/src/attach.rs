@@ -20,7 +20,7 @@ use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::Event;
 use pitstop_contract::request::Request;
 use pitstop_contract::session::ENV_RESTORE;
-use pitstop_reloadable::__private::{HookKind, install_panic_hook, lend};
+use pitstop_reloadable::__private::{HookKind, at_exit, install_panic_hook, lend};
 use pitstop_reloadable::Swap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +39,7 @@ pub struct Pitstop {
 
 /// What all handles share. One per process.
 pub(crate) struct Host {
+    pid: u32,
     pub(crate) config: Config,
     pub(crate) program: Program,
     pub(crate) gate: Gate,
@@ -83,6 +84,8 @@ impl std::fmt::Debug for Host {
     }
 }
 
+static HOST: OnceLock<Option<Host>> = OnceLock::new();
+
 /// Attaches to the session that started this program, or to one that watches its build.
 ///
 /// Without a session, and in any program that was not built by `cargo pitstop`, this does nothing, and nor does the handle
@@ -95,7 +98,6 @@ pub fn attach() -> Pitstop {
 /// [`attach`] with settings. Those of the first call in the process hold.
 #[must_use]
 pub fn attach_with(config: Config) -> Pitstop {
-    static HOST: OnceLock<Option<Host>> = OnceLock::new();
     static STARTED: OnceLock<()> = OnceLock::new();
     let mut mailbox = None;
     let host = HOST.get_or_init(|| {
@@ -219,9 +221,20 @@ impl Pitstop {
     }
 }
 
+/// A program that ends right after a swap tells of it all the same.
+extern "C" fn last_words() {
+    // A forked child has no inbox.
+    if let Some(Some(host)) = HOST.get()
+        && host.pid == std::process::id()
+    {
+        host.written();
+    }
+}
+
 impl Host {
     fn new(config: Config, program: Program, inbox: Sender<Message>) -> Self {
         Self {
+            pid: std::process::id(),
             config,
             program,
             gate: Gate::default(),
@@ -254,6 +267,7 @@ impl Host {
         lend(services(self, "", Generation::LINKED));
         install_panic_hook();
         inbox::start(self, session, receiver);
+        at_exit(last_words);
         if is_restarted {
             let (told, looked) = crossbeam_channel::bounded(0);
             if self.inbox.send(Message::Written(told)).is_ok() {

@@ -55,7 +55,7 @@ pub mod __private {
     pub use crate::future::{Erased, IsSend, MaybeSend, live};
     pub use crate::hook::hear;
     pub use crate::note::{Note, Place, Trace, hush, install as install_panic_hook, new_epoch, take as take_note};
-    pub use crate::output::flush_at_exit;
+    pub use crate::output::{at_exit, flush_at_exit};
     pub use crate::records::{Records, follow};
     pub use crate::services::{HostAllocator, Panic, Reply, Services, enter_image, lend};
     pub use crate::slot::Slot;

@@ -5,13 +5,21 @@
 /// Once in each link unit with a `std` of its own.
 pub fn flush_at_exit() {
     #[cfg(unix)]
+    // Half a line is lost at worst.
+    at_exit(flush);
+}
+
+/// Has a function called when the program ends, as far as there is memory for one more. Not where it is killed or aborts.
+pub fn at_exit(function: extern "C" fn()) {
+    #[cfg(unix)]
     {
         unsafe extern "C" {
             safe fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
         }
-        // Without memory for one more function, half a line is lost at worst.
-        let _ = atexit(flush);
+        let _ = atexit(function);
     }
+    #[cfg(not(unix))]
+    let _ = function;
 }
 
 /// On a thread of its own: another one may hold the lock for ever, and the program is to end.

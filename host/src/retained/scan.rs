@@ -180,7 +180,13 @@ mod tests {
     use super::*;
 
     fn place(start: u64) -> Place {
-        Place { start: Some(start), length: 0x1000, code: vec![0x10..0x20], contents: vec![0x10..0x80] }
+        Place {
+            start: Some(start),
+            length: 0x1000,
+            code: vec![0x10..0x20],
+            contents: vec![0x10..0x80],
+            ..Place::default()
+        }
     }
 
     #[test]
