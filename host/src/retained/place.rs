@@ -24,7 +24,7 @@ pub(super) struct Place {
     /// which each thread has a copy.
     pub(super) contents: Vec<Range<u64>>,
     /// Segments that hold what the file holds, whoever ran what.
-    unwritten: Vec<Range<u64>>,
+    pub(super) unwritten: Vec<Range<u64>>,
 }
 
 impl Place {
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// The pages, whole ones, that hold what the file holds. Those at either end of a segment may be shared with another.
-    pub(super) fn unwritten(&self) -> impl Iterator<Item = Range<u64>> {
+    pub(super) fn unwritten_pages(&self) -> impl Iterator<Item = Range<u64>> {
         let pages = self.unwritten.iter().filter_map(|part| {
             let (from, to) = (self.start?.checked_add(part.start)?, self.start?.checked_add(part.end)?);
             Some(from.checked_next_multiple_of(PAGE)?..to / PAGE * PAGE)

@@ -8,7 +8,7 @@ use super::place::Place;
 /// Gives back an image's code and constants. What was written, its data and what the loader has filled in, stays.
 pub(super) fn rest(place: &Place) {
     #[cfg(target_os = "linux")]
-    for pages in place.unwritten() {
+    for pages in place.unwritten_pages() {
         let (Ok(start), Ok(end)) = (usize::try_from(pages.start), usize::try_from(pages.end)) else { continue };
         #[expect(unsafe_code, reason = "has the system let go of pages")]
         // SAFETY: whole pages of segments that cannot be written, and that the loader has not written to: the system reads
