@@ -3,7 +3,7 @@
 //! A compiler describes a type once in every unit that uses it, and which units there are changes from build to build.
 
 use super::model::{Kind, Layouts, Root, RootKind, Type, TypeId, Variant};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The canonical form of what was read.
@@ -15,6 +15,7 @@ pub(super) fn canonical(mut layouts: Layouts) -> Layouts {
             root.name.clone_from(&ty.name);
         }
     }
+    forget_declarations(&mut layouts);
     let classes = classes(&layouts.types);
     let class = |id: TypeId| usize::try_from(id.0).ok().and_then(|index| classes.get(index)).copied();
     layouts.roots.sort_by(|a, b| (a.kind, &a.name, class(a.ty)).cmp(&(b.kind, &b.name, class(b.ty))));
@@ -38,6 +39,23 @@ pub(super) fn canonical(mut layouts: Layouts) -> Layouts {
         types.push(ty);
     }
     Layouts { roots, types, ..layouts }
+}
+
+/// A unit of the compiler's may declare a type that another one defines: then the definition tells.
+fn forget_declarations(layouts: &mut Layouts) {
+    let types = &layouts.types;
+    let is_declared = |root: &Root| {
+        let ty = usize::try_from(root.ty.0).ok().and_then(|index| types.get(index));
+        ty.is_none_or(|ty| ty.kind == Kind::Opaque)
+    };
+    let is_named = |root: &&Root| matches!(root.kind, RootKind::Keyed | RootKind::Own);
+    let defined: BTreeSet<(RootKind, String)> = layouts
+        .roots
+        .iter()
+        .filter(|root| is_named(root) && !is_declared(root))
+        .map(|root| (root.kind, root.name.clone()))
+        .collect();
+    layouts.roots.retain(|root| !is_declared(root) || !defined.contains(&(root.kind, root.name.clone())));
 }
 
 /// A number for each type: types have the same one when no walk from them, however long, tells them apart.
@@ -125,5 +143,27 @@ impl Type {
                 result.iter_mut().for_each(take);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+    use crate::layout::{Kind, Layouts, Root, RootKind, Type, TypeId};
+
+    #[test]
+    fn a_definition_tells_of_a_type_that_another_unit_declares() {
+        let ty = |name: &str, kind| Type { name: name.to_owned(), size: None, align: None, generics: Vec::new(), kind };
+        let root = |ty| Root { name: String::new(), kind: RootKind::Keyed, ty: TypeId(ty) };
+        let types = vec![
+            ty("logic::Extra", Kind::Opaque),
+            ty("logic::Extra", Kind::Struct { fields: Vec::new() }),
+            ty("logic::Other", Kind::Opaque),
+        ];
+        let read = canonical(Layouts { types, roots: vec![root(0), root(1), root(2)], ..Layouts::default() });
+        let kept: Vec<_> = read.roots.iter().filter_map(|root| read.get(root.ty)).collect();
+        assert_eq!(kept.len(), 2, "{kept:?}");
+        assert_eq!((kept[0].name.as_str(), &kept[0].kind), ("logic::Extra", &Kind::Struct { fields: Vec::new() }));
+        assert_eq!((kept[1].name.as_str(), &kept[1].kind), ("logic::Other", &Kind::Opaque));
     }
 }
