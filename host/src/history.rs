@@ -108,7 +108,7 @@ impl History {
 }
 
 /// Whether the same images are live.
-pub(crate) fn same(one: &Target, other: &Target) -> bool {
+fn same(one: &Target, other: &Target) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, image)| other.get(name).is_some_and(|other| Arc::ptr_eq(image, other)))
 }

@@ -294,9 +294,7 @@ impl Registry {
         let others = target.values().filter(knows).max_by_key(|image| image.image.generation);
         home.or(others).map(|image| Code::Image(Arc::clone(image)))
     }
-}
 
-impl Registry {
     /// How one code's idea of a type differs from another's, in words. What was compared once is remembered.
     fn differs(&self, one: &Code, other: &Code, type_name: &str) -> Option<String> {
         if self.agreed.contains(&pair(one, other, type_name)) {

@@ -404,8 +404,7 @@ fn register(
         parameters: parameter_names(signature),
         types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     };
-    let (fixed, parts) = constant_parts(&fact.parts(), &mentioned);
-    let section = section();
+    let record = record(&fact.parts(), &mentioned, &function);
     let slot_static =
         slot.map(|slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());));
     let slot = match slot {
@@ -420,10 +419,7 @@ fn register(
             use #rt as rt;
             #[allow(unused_imports)]
             use rt::Unsized as _;
-            const MODULE: &str = ::core::module_path!();
-            const LENGTH: usize = #fixed + MODULE.len();
-            #section
-            static RECORD: rt::Record<#function, LENGTH> = rt::Record::new(&[#(#parts),*]);
+            #record
             #[rt::linkme::distributed_slice(rt::ENTRIES)]
             #[linkme(crate = rt::linkme)]
             static ENTRY: rt::Entry = rt::Entry::new(RECORD.bytes(), #slot, #body as #pointer as *const ());
@@ -436,17 +432,13 @@ fn register_carried(found: Mentioned) -> TokenStream {
     let rt = runtime();
     let fact = CarriedFact { name: found.name.clone(), ty: TypeFact { name: found.name.clone(), size: 0, align: 0 } };
     let ty = found.ty.clone();
-    let (fixed, parts) = constant_parts(&fact.parts(), &[found]);
-    let section = section();
+    let record = record(&fact.parts(), &[found], &quote!(fn(#ty)));
     quote! {
         const _: () = {
             use #rt as rt;
             #[allow(unused_imports)]
             use rt::{NoMigrate as _, NoRestore as _, NoSave as _, Unsized as _};
-            const MODULE: &str = ::core::module_path!();
-            const LENGTH: usize = #fixed + MODULE.len();
-            #section
-            static RECORD: rt::Record<fn(#ty), LENGTH> = rt::Record::new(&[#(#parts),*]);
+            #record
             type Of = rt::Of<#ty>;
             #[rt::linkme::distributed_slice(rt::STATES)]
             #[linkme(crate = rt::linkme)]
@@ -459,10 +451,12 @@ fn register_carried(found: Mentioned) -> TokenStream {
     }
 }
 
-/// The parts of a record as expressions of generated code, where `rt` and `MODULE` are known, and how many bytes those
-/// have that do not hang on the module.
-fn constant_parts(parts: &[Part], mentioned: &[Mentioned]) -> (usize, Vec<TokenStream>) {
-    let fixed = parts.iter().map(fixed_length).sum();
+/// `RECORD`, a static in the descriptor's section, from whose type debug info leads to `function`. For a place where `rt` is
+/// the runtime.
+fn record(parts: &[Part], mentioned: &[Mentioned], function: &TokenStream) -> TokenStream {
+    let section = section();
+    // Of those parts that do not hang on the module.
+    let fixed: usize = parts.iter().map(fixed_length).sum();
     let expression = |part: &Part| match part {
         Part::Bytes(bytes) => {
             let literal = Literal::byte_string(bytes);
@@ -476,7 +470,13 @@ fn constant_parts(parts: &[Part], mentioned: &[Mentioned]) -> (usize, Vec<TokenS
         Part::ModuleLength => quote!(&(MODULE.len() as u32).to_le_bytes()),
         Part::Module => quote!(MODULE.as_bytes()),
     };
-    (fixed, parts.iter().map(expression).collect())
+    let parts = parts.iter().map(expression);
+    quote! {
+        const MODULE: &str = ::core::module_path!();
+        const LENGTH: usize = #fixed + MODULE.len();
+        #section
+        static RECORD: rt::Record<#function, LENGTH> = rt::Record::new(&[#(#parts),*]);
+    }
 }
 
 /// What the report of a mismatch calls the parameters.
