@@ -33,6 +33,7 @@ mod future;
 mod hook;
 mod note;
 mod output;
+mod plugin;
 mod records;
 mod services;
 mod slot;
@@ -42,7 +43,8 @@ mod table;
 
 pub use border::OnPanic;
 pub use pitstop_contract::Generation;
-pub use pitstop_macros::reloadable;
+pub use pitstop_macros::{plugin, reloadable};
+pub use plugin::{Metadata, Plugin, PluginError};
 pub use state::{Migrate, RestoreError, Saved, State};
 pub use swap::Swap;
 
@@ -56,6 +58,8 @@ pub mod __private {
     pub use crate::hook::hear;
     pub use crate::note::{Note, Place, Trace, hush, install as install_panic_hook, new_epoch, take as take_note};
     pub use crate::output::{at_exit, flush_at_exit};
+    pub use crate::plugin::table::{self as plugin_table, ABI, Buffer, PluginHost, PluginTable, Status};
+    pub use crate::plugin::{Functions, Metadata, Storage, enter as enter_plugin, interface_records};
     pub use crate::records::{Records, follow};
     pub use crate::services::{HostAllocator, Panic, Reply, Services, enter_image, lend};
     pub use crate::slot::Slot;

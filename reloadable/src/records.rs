@@ -6,9 +6,9 @@ mod subscriber;
 #[path = "records/no_subscriber.rs"]
 mod subscriber;
 
-use crate::services::services;
 use log::LevelFilter;
 use std::any::Any;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Something of a library's. An image that has another build of the library knows it by another type, and so cannot use it.
@@ -47,7 +47,7 @@ impl Records {
             Some(logger) => drop(log::set_logger(*logger)),
             None => self.unknown("log"),
         }
-        HAS_COPIES.store(true, Ordering::Relaxed);
+        let _ = LENT.set(*self);
         follow();
     }
 
@@ -64,23 +64,22 @@ fn settings() -> usize {
     log::max_level() as usize | usize::from(subscriber::is_set()) << 8
 }
 
-/// Whether this image has copies of its own.
-static HAS_COPIES: AtomicBool = AtomicBool::new(false);
+/// What was lent to this image, if it has copies of its own.
+static LENT: OnceLock<Records> = OnceLock::new();
 
 /// Follows what the program has changed. At every call, since the program's threads come by no other place, and the macros
 /// ask the image's copies before they tell anybody.
 #[inline]
 pub fn follow() {
-    if HAS_COPIES.load(Ordering::Relaxed) {
-        compare();
+    if let Some(records) = LENT.get() {
+        compare(records);
     }
 }
 
-fn compare() {
-    let Some(services) = services() else { return };
-    let now = (services.records.settings)();
+fn compare(records: &Records) {
+    let now = (records.settings)();
     if now != settings() {
-        adopt(&services.records, now);
+        adopt(records, now);
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) fn runtime() -> TokenStream {
     quote!(::pitstop_reloadable::__private)
 }
 
+/// The runtime, in its own crate.
+pub(crate) const SELF_CRATE: &str = "crate::__private";
+
 /// A free function.
 pub(crate) fn function(item: &ItemFn, arguments: &Arguments, mode: Mode) -> TokenStream {
     let once = once_per_crate(mode);
@@ -397,13 +400,7 @@ fn register(
     let pointer = pointer(signature);
     let function = function_type(signature, owner);
     let mentioned = mentioned(signature, owner);
-    let fact = SlotFact {
-        name: name.to_owned(),
-        signature: describe(signature, owner.ty),
-        public,
-        parameters: parameter_names(signature),
-        types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
-    };
+    let fact = fact_of(name.to_owned(), public, signature, owner, &mentioned);
     let record = record(&fact.parts(), &mentioned, &function);
     let slot_static =
         slot.map(|slot| quote!(static #slot: #rt::Slot = #rt::Slot::new(#body as #pointer as *const ());));
@@ -424,6 +421,23 @@ fn register(
             #[linkme(crate = rt::linkme)]
             static ENTRY: rt::Entry = rt::Entry::new(RECORD.bytes(), #slot, #body as #pointer as *const ());
         };
+    }
+}
+
+/// What the descriptor says of a function.
+pub(crate) fn fact_of(
+    name: String,
+    public: bool,
+    signature: &Signature,
+    owner: &Owner<'_>,
+    mentioned: &[Mentioned],
+) -> SlotFact {
+    SlotFact {
+        name,
+        signature: describe(signature, owner.ty),
+        public,
+        parameters: parameter_names(signature),
+        types: mentioned.iter().map(|found| TypeFact { name: found.name.clone(), size: 0, align: 0 }).collect(),
     }
 }
 
@@ -453,7 +467,7 @@ fn register_carried(found: Mentioned) -> TokenStream {
 
 /// `RECORD`, a static in the descriptor's section, from whose type debug info leads to `function`. For a place where `rt` is
 /// the runtime.
-fn record(parts: &[Part], mentioned: &[Mentioned], function: &TokenStream) -> TokenStream {
+pub(crate) fn record(parts: &[Part], mentioned: &[Mentioned], function: &TokenStream) -> TokenStream {
     let section = section();
     // Of those parts that do not hang on the module.
     let fixed: usize = parts.iter().map(fixed_length).sum();
@@ -505,7 +519,7 @@ fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-fn section() -> TokenStream {
+pub(crate) fn section() -> TokenStream {
     quote! {
         #[cfg_attr(any(target_os = "macos", target_os = "ios"), unsafe(link_section = #SECTION_MACHO))]
         #[cfg_attr(windows, unsafe(link_section = #SECTION_COFF))]

@@ -5,6 +5,7 @@ mod border;
 mod check;
 mod expand;
 mod hook;
+mod plugin;
 mod signature;
 
 use proc_macro::TokenStream;
@@ -42,6 +43,37 @@ pub fn reloadable(arguments: TokenStream, item: TokenStream) -> TokenStream {
             tokens.extend(TokenStream::from(arguments::taken_off(item.into())));
             tokens
         }
+    }
+}
+
+/// Makes a library of the crate that a program loads as a plugin: on `impl Plugin for Type`, where the type is `Default`.
+///
+/// The crate is built as a `cdylib`. It exports one plugin, by the table of `pitstop_plugin.h`; panics stay in it. Where the
+/// block has no `fn metadata`, it gets one that tells the crate's version.
+///
+/// See the crate `pitstop-reloadable`, which re-exports it.
+#[proc_macro_attribute]
+pub fn plugin(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let block = syn::parse::<syn::ItemImpl>(item.clone());
+    let block = block.map_err(|error| syn::Error::new(error.span(), format!("{error}; {}", plugin::SHAPE)));
+    let expanded = block.and_then(|block| plugin::expand(&arguments.into(), block));
+    expanded.map_or_else(
+        |error| {
+            let mut tokens = TokenStream::from(error.to_compile_error());
+            tokens.extend(item);
+            tokens
+        },
+        TokenStream::from,
+    )
+}
+
+/// The record of an interface that programs and plugins share, for `pitstop-reloadable` itself.
+#[doc(hidden)]
+#[proc_macro]
+pub fn interface(declaration: TokenStream) -> TokenStream {
+    match syn::parse::<syn::ForeignItemFn>(declaration) {
+        Ok(declaration) => plugin::interface(&declaration.sig).into(),
+        Err(error) => error.to_compile_error().into(),
     }
 }
 

@@ -1,0 +1,92 @@
+//! What is behind each mechanism: a candidate is proven, opened, called, and retired.
+//!
+//! A further mechanism is one file here, one variant of [`Mechanism`] and one line in [`backend`].
+
+mod c;
+mod dylib;
+mod exec;
+
+use super::spec::{Mechanism, Spec};
+use pitstop_contract::Reason;
+use pitstop_proof::Proof;
+use pitstop_reloadable::PluginError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The backend of a mechanism.
+pub(crate) fn backend(mechanism: Mechanism) -> &'static dyn Backend {
+    match mechanism {
+        Mechanism::Dylib => &dylib::Dylib,
+        Mechanism::C => &c::C,
+        Mechanism::Exec => &exec::Exec,
+    }
+}
+
+/// A version of a plugin that is to be live: its file is staged, so that nobody else writes or replaces it.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) spec: Arc<Spec>,
+    /// The staged copy. Its path has the number of the version in it and is used once.
+    pub(crate) file: PathBuf,
+    /// What is in it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A candidate that was shown to match. Only [`prove`] makes one.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    candidate: Candidate,
+    proof: Proof,
+}
+
+impl Proven {
+    pub(crate) fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+}
+
+/// Proves a candidate, by its file alone.
+///
+/// # Errors
+/// All reasons against it.
+pub(crate) fn prove(candidate: Candidate) -> Result<Proven, Vec<Reason>> {
+    let proof = backend(candidate.spec.mechanism).prove(&candidate)?;
+    Ok(Proven { candidate, proof })
+}
+
+/// A mechanism.
+pub(crate) trait Backend: Sync {
+    /// Whether what is configured can be kept; otherwise the key that cannot, and why not.
+    fn accepts(&self, spec: &Spec) -> Result<(), (&'static str, String)>;
+
+    /// Shows, by the file alone, that a candidate can be used. No code of it runs.
+    fn prove(&self, candidate: &Candidate) -> Result<Proof, Vec<Reason>>;
+
+    /// Makes it ready for calls: loads or starts it, and asks it for its health.
+    fn open(&self, proven: &Proven) -> Result<Box<dyn Instance>, PluginError>;
+}
+
+/// A version that is ready for calls.
+pub(crate) trait Instance: Send + Sync {
+    /// What it says of itself.
+    fn description(&self) -> &Description;
+
+    /// Makes the output of an input. From any thread.
+    fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError>;
+
+    /// Ends it, once no call runs any more. `grace` is for what it has to do yet.
+    fn retire(self: Box<Self>, grace: Duration);
+}
+
+/// What a version says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) capabilities: Vec<String>,
+}
