@@ -32,6 +32,7 @@ mod lent;
 mod library;
 mod lock;
 mod panics;
+mod plugin;
 mod program;
 mod retained;
 mod state;
