@@ -32,6 +32,7 @@ mod lent;
 mod library;
 mod lock;
 mod panics;
+mod pending;
 mod plugin;
 mod program;
 mod retained;
