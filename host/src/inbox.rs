@@ -337,7 +337,8 @@ impl Inbox {
     /// Proves and loads what is new. Images of one generation were built together and are taken together or not at all.
     fn take(&mut self, manifest: Manifest) {
         let mut groups: BTreeMap<Generation, Vec<Image>> = BTreeMap::new();
-        for image in manifest.images {
+        // Plugins are no part of the program's own code, and taken elsewhere.
+        for image in manifest.images.into_iter().filter(|image| image.kind != Kind::Plugin) {
             let seen = self.seen.get(&image.crate_name);
             if seen.is_none_or(|seen| image.generation > *seen) {
                 self.seen.insert(image.crate_name.clone(), image.generation);

@@ -215,7 +215,7 @@ fn became_live(image: &Loaded, begun: Instant, took: Duration, now_us: u64) -> E
         },
         slots: match facts.kind {
             Kind::Reloadable => image.bodies.len(),
-            Kind::Library => 0,
+            Kind::Library | Kind::Plugin => 0,
         },
         image_bytes: facts.bytes,
     }

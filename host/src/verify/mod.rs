@@ -60,7 +60,7 @@ pub(crate) fn verify(candidate: Candidate, against: &Against<'_>) -> Result<Veri
     identical(&path, &bytes, image.bytes, image.crc32).map_err(one)?;
     complete(&path, &bytes).map_err(one)?;
     let (contents, proof) = match image.kind {
-        Kind::Library => {
+        Kind::Library | Kind::Plugin => {
             let exports = exports(&path, &bytes).map_err(one)?;
             against.shelf.prove(&image.crate_name, &path, &exports)?;
             (Contents::default(), Proof::default())
