@@ -86,6 +86,11 @@ impl std::fmt::Debug for Host {
 
 static HOST: OnceLock<Option<Host>> = OnceLock::new();
 
+/// The host of this process, where it takes part in a session.
+pub(crate) fn attached() -> Option<&'static Host> {
+    HOST.get()?.as_ref()
+}
+
 /// Attaches to the session that started this program, or to one that watches its build.
 ///
 /// Without a session, and in any program that was not built by `cargo pitstop`, this does nothing, and nor does the handle

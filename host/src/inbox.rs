@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::retained::{FreshGround, Retained, wipe_stack};
 use crate::state::{Code, Save};
 use crate::swap::{Plan, Target, slot_stores};
-use crate::verify::{Against, Candidate, Verified, verify};
+use crate::verify::{Against, Candidate, Verified, inside, verify};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use notify::{RecursiveMode, Watcher};
 use pitstop_contract::event::{Event, Why};
@@ -337,11 +337,16 @@ impl Inbox {
     /// Proves and loads what is new. Images of one generation were built together and are taken together or not at all.
     fn take(&mut self, manifest: Manifest) {
         let mut groups: BTreeMap<Generation, Vec<Image>> = BTreeMap::new();
-        // Plugins are no part of the program's own code, and taken elsewhere.
-        for image in manifest.images.into_iter().filter(|image| image.kind != Kind::Plugin) {
+        for image in manifest.images {
             let seen = self.seen.get(&image.crate_name);
-            if seen.is_none_or(|seen| image.generation > *seen) {
-                self.seen.insert(image.crate_name.clone(), image.generation);
+            if seen.is_some_and(|seen| image.generation <= *seen) {
+                continue;
+            }
+            self.seen.insert(image.crate_name.clone(), image.generation);
+            if image.kind == Kind::Plugin {
+                // No part of the program's own code.
+                self.hand_over(&image);
+            } else {
                 groups.entry(image.generation).or_default().push(image);
             }
         }
@@ -351,6 +356,17 @@ impl Inbox {
         }
         if !fresh.is_empty() {
             self.offer(fresh);
+        }
+    }
+
+    /// A plugin's file, to whoever loads plugins.
+    fn hand_over(&mut self, image: &Image) {
+        match inside(&image.file) {
+            Ok(()) => crate::plugin::published(image, &self.session.directory.join(&image.file)),
+            Err(reason) => {
+                let (crate_name, generation) = (image.crate_name.clone(), image.generation);
+                self.report(Event::Rejected { crate_name, generation, reasons: vec![reason] });
+            }
         }
     }
 
@@ -485,6 +501,7 @@ impl Inbox {
     fn pass_on_events(&mut self) {
         let path = self.session.directory.join(EVENTS);
         for event in appended::<Event>(&path, &mut self.events_read) {
+            crate::plugin::heard(&event);
             self.host.listeners.tell(&event);
         }
     }

@@ -45,6 +45,14 @@ pub(crate) fn offer(subject: &str, swap: impl FnOnce() + Send + 'static) {
     READY.store(true, Ordering::Release);
 }
 
+/// What waits for this subject is not to be done any more.
+pub(crate) fn forget(subject: &str) {
+    let mut pending = lock(&PENDING);
+    let forgotten = pending.iter().position(|earlier| earlier.subject == subject).map(|at| pending.remove(at));
+    drop(pending);
+    drop(forgotten);
+}
+
 /// Does all that waits, at one moment without a unit of work; or leaves it for the next safe point, where there is none.
 pub(crate) fn carry_out(wait: Duration) {
     if lock(&PENDING).is_empty() {

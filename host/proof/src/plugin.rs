@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The crate whose types plugins and programs share; both link it.
-pub const INTERFACE: &str = "pitstop_reloadable";
+pub(crate) const INTERFACE: &str = "pitstop_reloadable";
 
 /// What the program knows of the interface.
 #[derive(Debug)]

@@ -122,7 +122,7 @@ fn one(reason: Reason) -> Vec<Reason> {
 }
 
 /// The manifest names files of the session directory, nothing else.
-fn inside(file: &str) -> Result<(), Reason> {
+pub(crate) fn inside(file: &str) -> Result<(), Reason> {
     let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if is_inside {
         return Ok(());

@@ -54,6 +54,18 @@ pub enum Event {
         /// By which the program knew it.
         name: String,
     },
+    /// A version of a plugin has ended: no call of it runs any more.
+    Retired {
+        /// The plugin.
+        #[serde(rename = "crate")]
+        crate_name: String,
+        /// The version's number.
+        generation: Generation,
+        /// How many calls it had.
+        calls: u64,
+        /// How many of them ended in an error.
+        errors: u64,
+    },
     /// Files changed, in content and not only in time stamp.
     Change {
         /// Which, relative to the workspace where they are inside it.

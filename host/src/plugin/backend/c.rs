@@ -4,8 +4,8 @@ use super::{Backend, Candidate, Instance, Proven, table};
 use crate::plugin::spec::Spec;
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
-use pitstop_reloadable::PluginError;
 use pitstop_reloadable::__private::plugin_table::{ABI_SYMBOL, TABLE_SYMBOL};
+use pitstop_reloadable::PluginError;
 
 pub(crate) struct C;
 

@@ -6,9 +6,9 @@ use crate::plugin::spec::Spec;
 use crate::program::executable;
 use pitstop_contract::Reason;
 use pitstop_proof::{Interface, Proof, prove_plugin};
-use pitstop_reloadable::PluginError;
 use pitstop_reloadable::__private::plugin_table::{ABI_SYMBOL, ENTER_SYMBOL, TABLE_SYMBOL};
 use pitstop_reloadable::__private::{Records, interface_records};
+use pitstop_reloadable::PluginError;
 use std::sync::OnceLock;
 
 pub(crate) struct Dylib;

@@ -5,10 +5,10 @@ use super::{Description, Instance, Proven};
 use crate::load::{Mapped, map};
 use pitstop_contract::{Reason, Rule};
 use pitstop_proof::{complete, exports};
-use pitstop_reloadable::PluginError;
 use pitstop_reloadable::__private::plugin_table::{
     ABI, ABI_SYMBOL, Buffer, FAILED, OK, PANICKED, PluginHost, PluginTable, Status, TABLE_SYMBOL, UNSUPPORTED,
 };
+use pitstop_reloadable::PluginError;
 use std::ffi::{CStr, c_char, c_void};
 use std::path::Path;
 use std::time::Duration;
@@ -59,10 +59,8 @@ pub(super) fn open(
     enter: impl FnOnce(&Mapped) -> Result<(), PluginError>,
 ) -> Result<Box<dyn Instance>, PluginError> {
     let candidate = proven.candidate();
-    let mapped = map(&candidate.file).map_err(|reason| PluginError::NotStarted {
-        file: candidate.file.display().to_string(),
-        why: reason.found,
-    })?;
+    let mapped = map(&candidate.file)
+        .map_err(|reason| PluginError::NotStarted { file: candidate.file.display().to_string(), why: reason.found })?;
     let table = ask(&mapped)?;
     enter(&mapped)?;
     let (functions, description) = check(table)?;
@@ -191,8 +189,7 @@ impl Instance for Library {
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
         let mut output = Buffer::EMPTY;
         // SAFETY: the instance is not destroyed as long as this is there; the bytes are the caller's.
-        let status =
-            unsafe { (self.functions.process)(self.instance, input.as_ptr(), input.len(), &raw mut output) };
+        let status = unsafe { (self.functions.process)(self.instance, input.as_ptr(), input.len(), &raw mut output) };
         self.taken(status, output)
     }
 
