@@ -1,7 +1,7 @@
 //! The host's handle: attach, safe point, units of work, events.
 
 use crate::config::Config;
-use crate::events::{Events, Listeners};
+use crate::events::{Events, LOCAL, Listeners};
 use crate::gate::{GATE, Gate, Unit};
 use crate::hooks::Hooks;
 use crate::inbox::{self, Message, Session};
@@ -187,10 +187,11 @@ impl Pitstop {
         }
     }
 
-    /// What happens in the session from now on, of the watcher's side too: to show it in the program's own window.
+    /// What happens in the session from now on, of the watcher's side too: to show it in the program's own window. Without one,
+    /// what happens with plugins and followed libraries.
     #[must_use]
     pub fn events(&self) -> Events {
-        self.host.map_or_else(Events::none, |host| host.listeners.subscribe())
+        self.host.map_or(&LOCAL, |host| &host.listeners).subscribe()
     }
 
     /// Has `callback` run on this thread, every 16 ms, whenever a call on it is held after a panic (see

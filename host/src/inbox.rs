@@ -3,6 +3,7 @@
 //! Everything that reaches the thread comes through one channel; callbacks only enqueue.
 
 use crate::attach::{Asked, Host};
+use crate::events::log_event;
 use crate::history::History;
 use crate::lent::services;
 use crate::load::load;
@@ -474,19 +475,7 @@ impl Inbox {
     }
 
     fn report(&mut self, event: Event) {
-        match &event {
-            Event::Rejected { crate_name, generation, reasons } => {
-                for reason in reasons {
-                    log::warn!("pitstop: {crate_name} generation {generation} refused: {reason}");
-                }
-            }
-            Event::Live { crate_name, generation, edit_to_live_ms, .. } => {
-                log::info!(
-                    "pitstop: {crate_name} generation {generation} is live, {edit_to_live_ms:.0} ms after the edit"
-                );
-            }
-            _ => {}
-        }
+        log_event(&event);
         self.retained.note(&event);
         self.session.append(&event);
         self.host.listeners.tell(&event);

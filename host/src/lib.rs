@@ -25,6 +25,7 @@ mod attach;
 mod config;
 mod crash;
 mod events;
+mod follow;
 mod gate;
 mod history;
 mod hooks;

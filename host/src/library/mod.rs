@@ -4,4 +4,5 @@ mod handle;
 mod shelf;
 
 pub use handle::{Function, FunctionError, Library, LibraryError};
+pub(crate) use handle::find_beside_executable;
 pub(crate) use shelf::Shelf;

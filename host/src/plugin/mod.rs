@@ -8,14 +8,13 @@ mod access;
 mod backend;
 mod config;
 mod error;
-mod follow;
 mod info;
 mod post;
 mod registry;
 mod route;
 mod shared;
 mod spec;
-mod stage;
+pub(crate) mod stage;
 mod version;
 mod yard;
 

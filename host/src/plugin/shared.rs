@@ -2,14 +2,14 @@
 
 use super::config::{self, Policy};
 use super::error::PluginsError;
-use super::follow::Depth;
 use super::post::Post;
 use super::route::Routing;
 use super::spec::Spec;
 use super::stage::Staging;
 use super::yard::Message;
 use crate::attach::attached;
-use crate::events::Listeners;
+use crate::events::{LOCAL, Listeners, log_event};
+use crate::follow::Depth;
 use crate::lock::lock;
 use crate::pending;
 use crossbeam_channel::Sender;
@@ -127,17 +127,8 @@ impl Shared {
         if let Some(host) = attached() {
             return host.report(event.clone());
         }
-        match event {
-            Event::Rejected { crate_name, generation, reasons } => {
-                for reason in reasons {
-                    log::warn!("pitstop: {crate_name} #{generation} refused: {reason}");
-                }
-            }
-            Event::Live { crate_name, generation, edit_to_live_ms, .. } => {
-                log::info!("pitstop: {crate_name} #{generation} is live, {edit_to_live_ms:.0} ms after its change");
-            }
-            _ => {}
-        }
+        log_event(event);
+        LOCAL.tell(event);
     }
 
     /// A published image of a plugin, for one that is configured after it came.

@@ -4,7 +4,6 @@
 //! One thread for each registry decides; whatever may take long, a start or an end, is on a thread of its own.
 
 use super::backend::{self, Candidate, Instance};
-use super::follow::{Follow, Touch};
 use super::post::Post;
 
 use super::route::Routing;
@@ -13,6 +12,8 @@ use super::spec::{Source, Spec};
 use super::stage;
 use super::version::{Counts, Version};
 use crate::attach::attached;
+use crate::follow::{Depth, Follow, Touch};
+use crate::library::find_beside_executable;
 use crate::pending;
 use crate::swap::micros_since_1970;
 use crossbeam_channel::{Receiver, Sender};
@@ -123,7 +124,8 @@ pub(crate) struct Yard {
 
 impl Yard {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let follow = Follow::new(shared.yard.clone());
+        let yard = shared.yard.clone();
+        let follow = Follow::new(move |touch| drop(yard.send(Message::Touched(touch))));
         Self { shared, follow, numbers: 0, expected: BTreeSet::new(), waiting: Vec::new(), alive: 0, ended: false }
     }
 
@@ -222,22 +224,17 @@ impl Yard {
             }
             return;
         }
-        match &spec.source {
-            Source::File(file) => {
+        match file_of(&spec) {
+            Ok(file) => {
                 if let Some(folder) = file.parent() {
-                    self.follow.folder(folder, super::follow::Depth::Folder);
+                    self.follow.folder(folder, Depth::Folder);
                 }
                 let number = self.next_number();
-                self.load(post, number, From::File(file.clone()), Purpose::Live, None);
+                self.load(post, number, From::File(file), Purpose::Live, None);
             }
-            Source::Crate(name) => {
+            Err(reason) => {
                 self.expected.remove(&post.name);
-                let problem =
-                    format!("crate `{name}` is built in a session only: `cargo pitstop run`; or name an `artifact`");
-                let file = spec.origin.file.display().to_string();
-                let advice = "start the program by `cargo pitstop run`, or build the crate and name its library";
-                let reason = Reason::new(Rule::File, file, "an `artifact`", &problem, advice);
-                post.standing().problem = Some(problem);
+                post.standing().problem = Some(reason.to_string());
                 self.refuse(post, Generation::LINKED, vec![reason]);
             }
         }
@@ -258,10 +255,10 @@ impl Yard {
                 let standing = post.standing();
                 (Arc::clone(&standing.spec), standing.is_enabled)
             };
-            let Source::File(file) = &spec.source else { continue };
+            let Ok(file) = file_of(&spec) else { continue };
             if enabled && touch.paths.iter().any(|touched| file.starts_with(touched)) {
                 let number = self.next_number();
-                self.load(&post, number, From::File(file.clone()), Purpose::Live, Some(touch));
+                self.load(&post, number, From::File(file), Purpose::Live, Some(touch));
             }
         }
     }
@@ -365,6 +362,19 @@ impl Yard {
             log::error!("pitstop: cannot start a thread for a plugin's end: {error}");
         }
     }
+}
+
+/// The file of a plugin, in a program without a session.
+fn file_of(spec: &Spec) -> Result<PathBuf, Reason> {
+    let name = match &spec.source {
+        Source::File(file) => return Ok(file.clone()),
+        Source::Crate(name) => name,
+    };
+    find_beside_executable(name).map_err(|error| {
+        let origin = format!("{}:{}", spec.origin.file.display(), spec.origin.line);
+        let advice = "start the program by `cargo pitstop run`, which builds the crate; or build it beforehand";
+        Reason::new(Rule::File, origin, format!("the library of crate `{name}`"), error.to_string(), advice)
+    })
 }
 
 /// What the session's watcher is to do.

@@ -1,8 +1,7 @@
-//! Sees that files of plugins changed, in a program without a session; and that a configuration did, in any.
+//! Sees that files changed which no watcher of a session looks after: libraries and plugins of a program without one, and the
+//! configuration of plugins.
 
-use super::yard::Message;
 use crate::swap::micros_since_1970;
-use crossbeam_channel::Sender;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
@@ -31,16 +30,16 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn new(yard: Sender<Message>) -> Self {
+    /// Touches go to `take`, which must only enqueue.
+    pub(crate) fn new(take: impl Fn(Touch) + Send + 'static) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if let Ok(event) = event
                 && is_settled(&event)
             {
-                let touch = Touch { paths: event.paths, at_us: micros_since_1970(), at: Instant::now() };
-                let _ = yard.send(Message::Touched(touch));
+                take(Touch { paths: event.paths, at_us: micros_since_1970(), at: Instant::now() });
             }
         });
-        let watcher = watcher.inspect_err(|error| log::error!("pitstop: plugins are not followed: {error}")).ok();
+        let watcher = watcher.inspect_err(|error| log::error!("pitstop: files are not followed: {error}")).ok();
         Self { watcher, folders: BTreeMap::new() }
     }
 
@@ -60,7 +59,7 @@ impl Follow {
         };
         match watcher.watch(folder, mode) {
             Ok(()) => drop(self.folders.insert(folder.to_owned(), depth)),
-            Err(error) => log::warn!("pitstop: plugins in {} are not followed: {error}", folder.display()),
+            Err(error) => log::warn!("pitstop: files in {} are not followed: {error}", folder.display()),
         }
     }
 }
