@@ -8,11 +8,14 @@ use std::process::Command;
 fn main() {
     let project = Project::new("bench-plugins");
     let header = repository().join("host/c/include");
-    run(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-I"]).arg(header).args([
-        "-o",
-        "libgreeter-c.so",
-        "greeter.c",
-    ]), &project);
+    run(
+        Command::new("cc").args(["-O2", "-shared", "-fPIC", "-I"]).arg(header).args([
+            "-o",
+            "libgreeter-c.so",
+            "greeter.c",
+        ]),
+        &project,
+    );
     let cargo = ["build", "--release", "--target-dir", "target"];
     run(Command::new("cargo").args(cargo).env_remove("CARGO_TARGET_DIR"), &project);
     std::fs::copy(project.path("target/release/libgreeter.so"), project.path("libgreeter.so")).expect("the plugin");

@@ -52,7 +52,7 @@ pub struct VersionInfo {
     pub calls: u64,
     /// Calls that ended in an error.
     pub errors: u64,
-    /// The time that half of the timed calls took at most; `None` before the first. In a library one call of 64 is timed.
+    /// The time that half of the timed calls took at most; `None` before the first. In a library one call of 256 is timed.
     pub median: Option<Duration>,
     /// The time that 99 of 100 took at most.
     pub p99: Option<Duration>,

@@ -9,6 +9,7 @@ mod backend;
 mod config;
 mod error;
 mod info;
+mod pin;
 mod post;
 mod registry;
 mod route;

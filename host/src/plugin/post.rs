@@ -1,10 +1,10 @@
 //! The place of one plugin in a program: what handles call through, and what is known of it.
 
+use super::pin::Pinned;
 use super::route::Routing;
 use super::spec::Spec;
 use super::version::Version;
 use crate::lock::lock;
-use arc_swap::ArcSwap;
 use pitstop_contract::Generation;
 use pitstop_reloadable::{Metadata, Plugin, PluginError};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// The place of one plugin.
 pub(crate) struct Post {
     pub(crate) name: String,
-    live: ArcSwap<Routing>,
+    live: Pinned<Routing>,
     standing: Mutex<Standing>,
 }
 
@@ -45,7 +45,7 @@ impl Post {
             newest: Generation::LINKED,
             is_enabled,
         };
-        Self { name: spec.name.clone(), live: ArcSwap::from_pointee(away), standing: Mutex::new(standing) }
+        Self { name: spec.name.clone(), live: Pinned::new(Arc::new(away)), standing: Mutex::new(standing) }
     }
 
     pub(crate) fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -53,12 +53,12 @@ impl Post {
     }
 
     pub(crate) fn live(&self) -> Arc<Routing> {
-        self.live.load_full()
+        self.live.load()
     }
 
     /// Sends calls elsewhere from now on; those that have begun end where they are.
     pub(crate) fn turn(&self, routing: Arc<Routing>) {
-        self.live.store(routing);
+        self.live.replace(routing);
     }
 
     /// The plugin goes: no version of it is called from now on.
@@ -85,12 +85,11 @@ impl Post {
 
     #[inline]
     fn call(&self, key: Option<&str>, input: &[u8]) -> Result<Vec<u8>, PluginError> {
-        let routing = self.live.load();
-        match &**routing {
-            Routing::One(version) => version.call(input),
-            Routing::Split(split) => split.pick(key).call(input),
+        self.live.with(|routing, lane| match routing {
+            Routing::One(version) => version.call(input, lane),
+            Routing::Split(split) => split.pick(key).call(input, lane),
             Routing::Away(why) => Err(self.unavailable(why)),
-        }
+        })
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! One version of a plugin, ready for calls; counted, and ended when nothing calls it any more.
 
 use super::backend::{Description, Instance};
+use super::pin::Lane;
 use super::spec::{Mechanism, Spec};
 use super::yard::{Drained, Message};
 use crossbeam_channel::Sender;
@@ -35,7 +36,7 @@ impl Version {
         yard: Sender<Message>,
     ) -> Self {
         let untimed = match spec.mechanism {
-            Mechanism::Dylib | Mechanism::C => 63,
+            Mechanism::Dylib | Mechanism::C => 255,
             Mechanism::Exec => 0,
         };
         let description = instance.description().clone();
@@ -45,9 +46,9 @@ impl Version {
 
     /// Makes the output of an input.
     #[inline]
-    pub(crate) fn call(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
+    pub(crate) fn call(&self, input: &[u8], lane: &Lane) -> Result<Vec<u8>, PluginError> {
         let Some(instance) = &self.instance else { return Err(PluginError::failed("the version has ended")) };
-        let before = self.counts.calls.fetch_add(1, Ordering::Relaxed);
+        let before = self.counts.begins(lane);
         let result = if before & self.untimed == 0 {
             let begun = Instant::now();
             let result = instance.process(input);
@@ -77,7 +78,8 @@ impl Drop for Version {
 
 /// What is counted of a version.
 pub(crate) struct Counts {
-    calls: AtomicU64,
+    /// By lane; the last is shared by all that have no place of their own.
+    calls: [Calls; LANES + 1],
     errors: AtomicU64,
     /// How many timed calls took how long: four classes for each power of two of nanoseconds.
     times: [AtomicU64; CLASSES],
@@ -85,15 +87,38 @@ pub(crate) struct Counts {
 
 const CLASSES: usize = 160;
 
+/// So many threads count for themselves, which costs a fifth of counting together.
+const LANES: usize = 31;
+
+/// Alone in its line of the cache, so that threads do not take it from each other.
+#[derive(Default)]
+#[repr(align(64))]
+struct Calls(AtomicU64);
+
 impl Default for Counts {
     fn default() -> Self {
-        Self { calls: AtomicU64::new(0), errors: AtomicU64::new(0), times: std::array::from_fn(|_| AtomicU64::new(0)) }
+        let calls = std::array::from_fn(|_| Calls::default());
+        Self { calls, errors: AtomicU64::new(0), times: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 }
 
 impl Counts {
+    /// Counts a call that begins; returns how many this thread had begun before.
+    #[inline]
+    fn begins(&self, lane: &Lane) -> u64 {
+        match self.calls.get(lane.index).filter(|_| lane.index < LANES) {
+            Some(own) => {
+                // Written by the lane's thread alone.
+                let before = own.0.load(Ordering::Relaxed);
+                own.0.store(before + 1, Ordering::Relaxed);
+                before
+            }
+            None => self.calls[LANES].0.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
     pub(crate) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.calls.iter().map(|calls| calls.0.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn errors(&self) -> u64 {

@@ -175,6 +175,7 @@ unsafe extern "C" fn write_log(context: *mut c_void, level: i32, text: *const c_
 }
 
 impl Library {
+    #[cold]
     fn taken(&self, status: Status, filled: Buffer) -> Result<Vec<u8>, PluginError> {
         taken(self.functions.release, self.instance, status, filled, self.output_limit)
     }
@@ -190,6 +191,14 @@ impl Instance for Library {
         let mut output = Buffer::EMPTY;
         // SAFETY: the instance is not destroyed as long as this is there; the bytes are the caller's.
         let status = unsafe { (self.functions.process)(self.instance, input.as_ptr(), input.len(), &raw mut output) };
+        // What nearly all calls come to, without the ways of all others.
+        if status == OK && is_sound(&output) && output.length as u64 <= self.output_limit {
+            // SAFETY: not null, and the plugin says that so many bytes are there, which nobody can check.
+            let bytes = unsafe { std::slice::from_raw_parts(output.data, output.length) }.to_vec();
+            // SAFETY: what the plugin has made, given back once.
+            unsafe { (self.functions.release)(self.instance, &raw mut output) };
+            return Ok(bytes);
+        }
         self.taken(status, output)
     }
 
@@ -200,7 +209,6 @@ impl Instance for Library {
 }
 
 /// Takes a copy of what a call has left in a buffer, and has the plugin free it.
-#[inline]
 fn taken(
     release: unsafe extern "C" fn(*mut c_void, *mut Buffer),
     instance: *mut c_void,
@@ -219,8 +227,13 @@ fn taken(
     result
 }
 
+/// Whether a buffer can have as many bytes as it says.
+#[inline(always)]
+fn is_sound(filled: &Buffer) -> bool {
+    !filled.data.is_null() && filled.length <= filled.capacity && isize::try_from(filled.length).is_ok()
+}
+
 /// What is in a buffer, as far as it can be believed.
-#[inline]
 fn bytes(filled: &Buffer, limit: u64) -> Result<&[u8], PluginError> {
     let Buffer { data, length, capacity } = *filled;
     if length == 0 {
@@ -229,7 +242,7 @@ fn bytes(filled: &Buffer, limit: u64) -> Result<&[u8], PluginError> {
     if data.is_null() {
         return Err(broken("bytes".to_owned(), format!("NULL with a length of {length}")));
     }
-    if length > capacity || isize::try_from(length).is_err() {
+    if !is_sound(filled) {
         return Err(broken(format!("a length of at most the capacity, {capacity}"), format!("a length of {length}")));
     }
     if length as u64 > limit {
