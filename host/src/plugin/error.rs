@@ -12,7 +12,7 @@ pub enum PluginsError {
     /// A configuration file.
     Config(ConfigError),
     /// No private folder can be made for copies.
-    Staging(std::io::Error),
+    Staging(Reason),
     /// The thread of the plugins cannot be started.
     Thread(std::io::Error),
     /// There is no plugin of this name.
@@ -56,7 +56,7 @@ impl std::fmt::Display for PluginsError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
-            Self::Staging(error) => write!(f, "no private folder can be made for copies of plugins: {error}"),
+            Self::Staging(reason) => reason.fmt(f),
             Self::Thread(error) => write!(f, "the thread of the plugins cannot be started: {error}"),
             Self::Unknown { name, known } if known.is_empty() => write!(f, "no plugin `{name}`: there are none"),
             Self::Unknown { name, known } => write!(f, "no plugin `{name}`: there are {}", known.join(", ")),
@@ -80,7 +80,7 @@ impl std::error::Error for PluginsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Staging(error) | Self::Thread(error) => Some(error),
+            Self::Thread(error) => Some(error),
             _ => None,
         }
     }

@@ -63,7 +63,7 @@ impl Plugins {
     pub fn open(file: impl AsRef<Path>) -> Result<Self, PluginsError> {
         let file = std::path::absolute(file.as_ref()).unwrap_or_else(|_| file.as_ref().to_owned());
         let config = config::read(&file).map_err(PluginsError::Config)?;
-        let staging = Staging::new(config.staging.as_deref()).map_err(PluginsError::Staging)?;
+        let staging = Staging::new(config.staging.as_deref(), config.policy).map_err(PluginsError::Staging)?;
         let (yard, messages) = unbounded();
         let shared = Arc::new(Shared::new(file, config.policy, config.directories, staging, yard));
         pending::begin();

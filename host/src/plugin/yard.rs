@@ -484,7 +484,7 @@ fn load(
 fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate, Reason> {
     let bytes = read(&path)?;
     identical(&path, &bytes, image.bytes, image.crc32)?;
-    stage::pinned(spec, &path, &bytes)?;
+    stage::matches_pin(spec, &path, &bytes)?;
     Ok(Candidate { spec: Arc::clone(spec), file: path, bytes })
 }
 
