@@ -45,3 +45,4 @@ pub use library::{Function, FunctionError, Library, LibraryError};
 pub use pitstop_contract::event::{Event, Stages, Waited};
 pub use pitstop_contract::{Generation, Reason, Rule};
 pub use pitstop_reloadable::{OnPanic, State, Swap};
+pub use plugin::ConfigError;
