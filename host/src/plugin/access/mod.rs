@@ -4,10 +4,16 @@
 #[cfg_attr(not(unix), path = "other.rs")]
 mod system;
 
-pub(crate) use system::{change, danger, is_executable, make_folder, noexec, open, real_path, write_new};
+pub(crate) use system::{
+    change, danger, is_executable, is_ours, is_sticky, make_folder, noexec, open, real_path, write_new,
+};
 
 use std::fs::{FileType, Metadata};
-use std::path::{Component, Path};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// What else helps against a [`Danger`].
+pub(crate) const ALLOW: &str = "write `world-writable = \"allow\"` below `[plugins]` in pitstop.toml";
 
 /// Someone who could change a file or what is in a folder, without being asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,16 @@ impl Danger {
             Self::Owner { ours, .. } => format!("`chown {ours} {}`", path.display()),
         }
     }
+}
+
+/// The first folder that others could change, from the one that a path is in up to `top`. Both are without links.
+pub(crate) fn danger_above(path: &Path, top: &Path) -> io::Result<Option<(PathBuf, Danger)>> {
+    for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(top)) {
+        if let Some(danger) = danger(&std::fs::metadata(folder)?) {
+            return Ok(Some((folder.to_owned(), danger)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a file is what it was: nobody wrote to it in between.

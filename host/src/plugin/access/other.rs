@@ -14,6 +14,14 @@ pub(crate) fn danger(_: &Metadata) -> Option<Danger> {
     None
 }
 
+pub(crate) fn is_ours(_: &Metadata) -> bool {
+    true
+}
+
+pub(crate) fn is_sticky(_: &Metadata) -> bool {
+    true
+}
+
 pub(crate) fn change(metadata: &Metadata) -> Change {
     Change { length: metadata.len(), modified: metadata.modified().ok(), changed: (0, 0), names: 1 }
 }

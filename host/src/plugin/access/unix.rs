@@ -24,6 +24,16 @@ pub(crate) fn danger(metadata: &Metadata) -> Option<Danger> {
     }
 }
 
+/// Whether it belongs to the user that runs this program.
+pub(crate) fn is_ours(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Whether what is in a folder can be renamed or removed by its owner only.
+pub(crate) fn is_sticky(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o1000 != 0
+}
+
 /// What is compared to see whether somebody wrote to it.
 pub(crate) fn change(metadata: &Metadata) -> Change {
     let changed = (metadata.ctime(), metadata.ctime_nsec());

@@ -2,7 +2,7 @@
 
 use super::Policy;
 use super::document::quoted;
-use crate::plugin::access;
+use crate::plugin::access::{self, Danger};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,13 +96,15 @@ impl Ground {
         if self.reach == Reach::Anywhere {
             return Ok(());
         }
-        let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-        let (path, top) = (real(path)?, real(&self.folder)?);
-        for folder in path.ancestors().skip(1).take_while(|folder| *folder != top) {
-            let metadata = std::fs::metadata(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-            self.trust(folder, &metadata)?;
+        if self.policy == Policy::AllowWorldWritable {
+            return Ok(());
         }
-        Ok(())
+        let real = |path: &Path| path.canonicalize();
+        let found = real(path).and_then(|path| access::danger_above(&path, &real(&self.folder)?));
+        match found.map_err(|error| format!("{} cannot be looked at: {error}", path.display()))? {
+            Some((folder, danger)) => Err(refusal(&folder, danger)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -112,14 +114,17 @@ pub(super) fn trust(path: &Path, metadata: &Metadata, policy: Policy) -> Result<
         Policy::AllowWorldWritable => None,
         Policy::RefuseWorldWritable => access::danger(metadata),
     };
-    let Some(danger) = danger else { return Ok(()) };
-    Err(format!(
-        "{} {}, so that others could put their code into the program; {}, or write `world-writable = \"allow\"` below \
-         `[plugins]` in pitstop.toml",
+    danger.map_or(Ok(()), |danger| Err(refusal(path, danger)))
+}
+
+fn refusal(path: &Path, danger: Danger) -> String {
+    format!(
+        "{} {}, so that others could put their code into the program; {}, or {}",
         path.display(),
         danger.found(),
-        danger.remedy(path)
-    ))
+        danger.remedy(path),
+        access::ALLOW
+    )
 }
 
 /// What is to be at a path.
