@@ -1,0 +1,3 @@
+//! Plugins: code that the program was not built with.
+
+mod builds;
