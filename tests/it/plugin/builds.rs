@@ -155,6 +155,56 @@ fn a_script_is_published_whenever_it_is_another_and_stays_executable() {
     assert_eq!(watched.builds("greeter"), 0, "there is nothing to build");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_to_what_it_leads_to() {
+    let project = Project::new("basic");
+    let mut watched = Watched::start(&project);
+    let path = project.path("plugins/greeter");
+    std::fs::create_dir_all(project.path("plugins")).expect("a folder");
+    // To nothing, at first.
+    std::os::unix::fs::symlink("../source/greeter.sh", &path).expect("a link");
+    watched.host_says(&from_file("greeter", &path));
+    watched.catch_up(&project);
+    assert_eq!(watched.image("greeter"), None);
+    std::fs::create_dir_all(project.path("source")).expect("a folder");
+    // Moved there, and so whole from the beginning.
+    project.write("draft", "one");
+    std::fs::rename(project.path("draft"), project.path("source/greeter.sh")).expect("a move");
+    let image = watched.built("greeter");
+    assert_eq!(watched.text(&image), "one");
+    project.write("source/greeter.sh", "two");
+    let image = watched.built("greeter");
+    assert_eq!(watched.text(&image), "two");
+    project.write("source/other.sh", "three");
+    std::os::unix::fs::symlink("../source/other.sh", project.path("link")).expect("a link");
+    std::fs::rename(project.path("link"), &path).expect("a move");
+    let image = watched.built("greeter");
+    assert_eq!(watched.text(&image), "three");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_passed_over() {
+    let project = Project::new("basic");
+    let mut watched = Watched::start(&project);
+    project.write("pipes/x", "");
+    let made = std::process::Command::new("mkfifo").arg(project.path("pipes/pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    for (name, file) in [("pipe", "pipes/pipe"), ("folder", "pipes"), ("nothing", "no/such/file")] {
+        watched.host_says(&from_file(name, &project.path(file)));
+    }
+    watched.host_says(&from_file("endless", Path::new("/dev/zero")));
+    watched.catch_up(&project);
+    for name in ["pipe", "folder", "nothing", "endless"] {
+        assert_eq!(watched.image(name), None, "{name}");
+    }
+    let Event::PluginWanted { name, directory, .. } = from_command(&project, &[]) else { unreachable!("made above") };
+    let (artifact, crate_name, build) = (None, None, None);
+    watched.host_says(&Event::PluginWanted { name, artifact, crate_name, build, directory });
+    assert!(build_failed(&mut watched.session).contains("neither an artifact, nor a crate"));
+}
+
 #[test]
 fn a_plugin_in_c_is_built_at_once_and_whenever_its_source_changes() {
     let project = Project::new("basic");

@@ -9,9 +9,15 @@ use crate::stage::{Artifact, now_us};
 use crate::watch::Edit;
 use pitstop_contract::manifest::{Kind, plugin_of};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::fs::Metadata;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// How often a file is read that is written to meanwhile.
+const READS: usize = 3;
+/// How many links are followed from one to the next.
+const LINKS: usize = 8;
 
 /// A file that something else builds, of which copies are published.
 pub(super) struct Copied {
@@ -66,8 +72,12 @@ impl Loop<'_> {
         }
     }
 
-    /// Watches a file's folder, or as long as it is not there the nearest one above it.
+    /// Watches a file's folder, or as long as it is not there the nearest one above it; of a link also where it leads.
     pub(super) fn watch_file(&mut self, path: &Path) {
+        with_links(path).iter().for_each(|path| self.watch_folder_of(path));
+    }
+
+    fn watch_folder_of(&mut self, path: &Path) {
         let mut watched = None;
         loop {
             let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -131,12 +141,14 @@ impl Loop<'_> {
         let Some(first) = edits.first() else { return };
         let sources = self.copies.iter().filter_map(|(name, copied)| Some((name.clone(), copied.source.clone()?)));
         for (name, path) in sources.collect::<Vec<_>>() {
-            let is_above = |touched: &PathBuf| *touched != path && path.starts_with(touched);
+            let paths = with_links(&path);
+            let is_above = |touched: &PathBuf| paths.iter().any(|path| touched != path && path.starts_with(touched));
             let is_moved = edits.iter().flat_map(|edit| &edit.paths).any(is_above);
-            if is_moved {
+            let is_written = paths.iter().any(|path| settled.contains(path.as_path()));
+            if is_moved || is_written && paths.len() > 1 {
                 self.watch_file(&path);
             }
-            if is_moved || settled.contains(path.as_path()) {
+            if is_moved || is_written {
                 self.stage_file(&name, (first.at_us, first.at));
             }
         }
@@ -171,7 +183,7 @@ impl Loop<'_> {
         let Some(Copied { kind, sum: before, .. }) = self.copies.get(name) else { return Staged::Same };
         let (kind, before) = (*kind, *before);
         let cannot = |error: std::io::Error| Staged::Failed(format!("cannot stage {}: {error}", path.display()));
-        let (metadata, bytes) = match std::fs::metadata(path).and_then(|found| Ok((found, std::fs::read(path)?))) {
+        let (metadata, bytes) = match read(path) {
             Ok(read) => read,
             Err(error) => return cannot(error),
         };
@@ -196,4 +208,43 @@ impl Loop<'_> {
         }
         Staged::Published
     }
+}
+
+/// A file as it is while nobody writes to it.
+fn read(path: &Path) -> std::io::Result<(Metadata, Vec<u8>)> {
+    for _ in 0..READS {
+        let (before, bytes, after) = (std::fs::metadata(path)?, std::fs::read(path)?, std::fs::metadata(path)?);
+        let is_whole = bytes.len() as u64 == after.len();
+        if is_whole && before.len() == after.len() && before.modified().ok() == after.modified().ok() {
+            return Ok((after, bytes));
+        }
+    }
+    Err(std::io::Error::other("it is being written to; it is staged when whoever writes is done"))
+}
+
+/// A path, and if it is a link those that it leads to.
+fn with_links(path: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![path.to_owned()];
+    while let Some(last) = paths.last().filter(|_| paths.len() < LINKS)
+        && let Ok(target) = std::fs::read_link(last)
+    {
+        let target = plain(&last.parent().unwrap_or(Path::new("/")).join(target));
+        paths.push(target);
+    }
+    paths
+}
+
+/// A path without `.` and `..`, which is how notices of changes name it.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
 }

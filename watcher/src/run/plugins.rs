@@ -1,6 +1,6 @@
 //! Plugins that hosts ask for: built by their own commands when their sources change, and published under versioned names.
 
-use super::libraries::{Copied, Staged};
+use super::libraries::{Copied, Staged, plain};
 use super::{Loop, Message};
 use crate::build::{Cancel, Errand, Made, Next, Order, Outputs, Whose, make};
 use crate::exit_code::Fatal;
@@ -12,7 +12,7 @@ use pitstop_contract::Generation;
 use pitstop_contract::event::{Event, Recipe};
 use pitstop_contract::manifest::{Kind, plugin_image};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 /// The plugins that hosts have asked for.
@@ -70,6 +70,13 @@ impl Asked {
     ) -> Self {
         let artifact = artifact.map(|path| plain(Path::new(&path)));
         Self { artifact, crate_name, build, directory: plain(Path::new(&directory)) }
+    }
+}
+
+/// However the session ends.
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -433,19 +440,4 @@ impl Loop<'_> {
 fn by_person(outputs: &mut Outputs, tree: &Tree, errand: Errand, changed: Vec<Changed>) -> Vec<Changed> {
     let mut whose = |change: &Changed| outputs.changed(change, errand, || tree.has_kind_of(&change.path));
     changed.into_iter().filter(|change| whose(change) == Whose::Person).collect()
-}
-
-/// A path without `.` and `..`, which is how notices of changes name it.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }
