@@ -382,6 +382,33 @@ fn an_unloaded_plugin_is_neither_watched_nor_published() {
 }
 
 #[test]
+fn an_image_is_named_by_the_number_that_it_is_published_under() {
+    let project = Project::new("basic");
+    project.write("greeter/words", "hello");
+    let mut watched = Watched::start(&project);
+    // Takes the number that the image of the program's crate is being built for.
+    watched.host_says(&from_command(&project, &["cp", "words", "{out}"]));
+    let mut numbers = std::collections::BTreeMap::new();
+    while numbers.len() < 2 {
+        watched.session.event("built", |event| match event {
+            Event::Built { generation, crates, .. } => {
+                numbers.insert(crates[0].clone(), *generation).or(Some(*generation))
+            }
+            _ => None,
+        });
+    }
+    assert_ne!(numbers["logic"], numbers["plugin:greeter"]);
+    let text = std::fs::read(watched.directory.join(MANIFEST)).expect("a manifest");
+    let manifest: Manifest = serde_json::from_slice(&text).expect("JSON");
+    for image in manifest.images {
+        assert_eq!(image.generation, numbers[&image.crate_name]);
+        let stem = image.file.split('.').next().unwrap_or_default();
+        assert!(stem.ends_with(&format!("-{}", image.generation)), "{image:?}");
+        assert!(watched.directory.join(&image.file).is_file(), "{image:?}");
+    }
+}
+
+#[test]
 fn a_crate_of_the_workspace_is_published_as_a_plugin() {
     let project = Project::new("classic");
     let mut watched = Watched::start(&project);
