@@ -256,6 +256,7 @@ impl Inbox {
         for path in self.host.shelf.names() {
             self.report(Event::Wanted { path });
         }
+        crate::plugin::ask_again();
         true
     }
 

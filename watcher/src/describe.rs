@@ -178,7 +178,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
             format!("{head}{function}{generation}: {name}{address}{thread}{}", frames(backtrace))
         }
         // The caller knows what was told of these before.
-        Event::Retained { .. } => return None,
+        Event::Retained { .. } | Event::Retired { .. } => return None,
         Event::Notice { message } => format!("{}{message}", label(YELLOW, "Note")),
     };
     Some(text)

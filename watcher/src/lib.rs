@@ -13,6 +13,7 @@ mod run;
 mod build;
 mod crash;
 mod stage;
+mod tree;
 mod watch;
 
 mod cargo;

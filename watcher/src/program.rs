@@ -190,6 +190,12 @@ impl Program {
         Some(id)
     }
 
+    /// Nobody asks for a library any more.
+    pub(crate) fn forget_library(&mut self, crate_name: &str) {
+        let units = &self.units;
+        self.libraries.retain(|&id| units[id].crate_name != crate_name);
+    }
+
     /// The workspace's crates that a unit names.
     pub(crate) fn dependencies(&self, id: Id) -> impl Iterator<Item = Id> + '_ {
         self.units[id].externs.iter().filter_map(|found| self.by_stem.get(found.stem()).copied())

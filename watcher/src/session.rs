@@ -4,7 +4,7 @@ use crate::build::UNNAMED;
 use crate::exit_code::Fatal;
 use pitstop_contract::event::Event;
 use pitstop_contract::request::Request;
-use pitstop_contract::session::{CACHE, CURRENT, EVENTS, IMAGES, LOCK, REQUESTS, ROOT};
+use pitstop_contract::session::{CACHE, CURRENT, EVENTS, IMAGES, LOCK, REQUESTS, ROOT, host_lock};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -157,6 +157,11 @@ fn has_live_host(directory: &Path) -> bool {
         let name = name.to_string_lossy();
         name.starts_with("host-") && name.ends_with(".lock") && is_locked(&entry.path())
     })
+}
+
+/// Whether a host of this session runs.
+pub(crate) fn is_host_alive(directory: &Path, pid: u32) -> bool {
+    is_locked(&directory.join(host_lock(pid)))
 }
 
 fn is_locked(path: &Path) -> bool {

@@ -26,5 +26,5 @@ pub use info::{PluginInfo, PluginState, VersionInfo};
 pub use post::PluginHandle;
 pub use registry::Plugins;
 pub use route::{Route, VersionRef, split};
-pub(crate) use shared::{heard, published};
+pub(crate) use shared::{ask_again, heard, published};
 pub(crate) use spec::Spec;

@@ -37,6 +37,12 @@ pub(crate) fn published(image: &Image, path: &Path) {
     tell_yards(|| Message::Published { name: name.to_owned(), image: Box::new(image.clone()), path: path.to_owned() });
 }
 
+/// Another watcher has taken over: it knows nothing of what was asked for, and begins to count anew.
+pub(crate) fn ask_again() {
+    lock(&PUBLISHED).take();
+    tell_yards(|| Message::AskAgain);
+}
+
 /// What the session's watcher says.
 pub(crate) fn heard(event: &Event) {
     if let Event::BuildFailed { crate_name, rendered, .. } = event

@@ -38,6 +38,8 @@ pub(crate) enum Message {
     Published { name: String, image: Box<Image>, path: PathBuf },
     /// The session's watcher could not build one.
     NotBuilt { name: String, why: String },
+    /// Another watcher is there, which is to be asked for all plugins.
+    AskAgain,
     /// What became of a candidate.
     Loaded(Box<Loaded>),
     /// Something happened.
@@ -157,6 +159,12 @@ impl Yard {
                 if let Some(post) = self.shared.post(&name) {
                     self.expected.remove(&name);
                     post.standing().problem = Some(why);
+                }
+            }
+            Message::AskAgain => {
+                for post in self.shared.posts() {
+                    post.standing().newest = Generation::LINKED;
+                    self.adopt(&post);
                 }
             }
             Message::Loaded(loaded) => self.loaded(*loaded),

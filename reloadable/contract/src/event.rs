@@ -397,3 +397,28 @@ pub struct Stages {
     /// The swap.
     pub swap: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_asked_for_with_no_more_than_is_known_of_it() {
+        let mut wanted = Event::PluginWanted {
+            name: "greeter".into(),
+            artifact: Some("/p/greeter.sh".into()),
+            crate_name: None,
+            build: None,
+            directory: "/p".into(),
+        };
+        let line = r#"{"event":"plugin-wanted","name":"greeter","artifact":"/p/greeter.sh","directory":"/p"}"#;
+        assert_eq!(serde_json::to_string(&wanted).ok().as_deref(), Some(line));
+        if let Event::PluginWanted { artifact, crate_name, build, .. } = &mut wanted {
+            (*artifact, *crate_name) = (None, Some("greeter".into()));
+            *build = Some(Recipe { command: vec!["make".into()], watch: vec!["/p".into()] });
+        }
+        let line = r#"{"event":"plugin-wanted","name":"greeter","crate":"greeter","build":{"command":["make"],"watch":["/p"]},"directory":"/p"}"#;
+        assert_eq!(serde_json::to_string(&wanted).ok().as_deref(), Some(line));
+        assert_eq!(serde_json::from_str::<Event>(line).ok(), Some(wanted));
+    }
+}

@@ -11,6 +11,7 @@
 //!     host-<pid>.jsonl     what one host says; appended
 //!     host-<pid>.lock      held by that host while it lives
 //!     images/              staged images, one versioned name each
+//!     made/                what plugins' own commands write, until it is staged
 //!     lib/ bin/            the workspace's own crates, and the host, as this session built them
 //! target/pitstop/current   the newest session's name
 //! target/pitstop/cache/    incremental state and shared dependencies, for all sessions

@@ -1,5 +1,6 @@
 //! Plugins: code that the program was not built with.
 
+mod builds;
 mod dylib;
 mod garage;
 mod registry;

@@ -6,6 +6,7 @@ use crate::unit::{Compiler, Unit};
 use cargo_metadata::PackageId;
 use pitstop_contract::Generation;
 use pitstop_contract::descriptor::{allocator, fact, linkage, std_linkage};
+use pitstop_contract::manifest::plugin_image;
 use pitstop_contract::session::{ENV_FACTS, ENV_LIVE, IMAGES, LIVE_HOST, LIVE_IMAGE};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,8 @@ pub(crate) const UNNAMED: &str = "unnamed";
 
 /// The folder of a session in which crates are that are linked.
 const LIBRARIES: &str = "lib";
+/// The folder of a session that plugins' commands write to.
+const MADE: &str = "made";
 /// The folder of a session in which the program is.
 const PROGRAM: &str = "bin";
 
@@ -166,11 +169,10 @@ impl Place {
 
     /// A versioned name for what is mapped: no path, and so no inode, SONAME or debugger's file, is ever used twice.
     /// What the compiler wrote is moved there, and so the next image is another file.
-    pub(crate) fn image(&self, unit: &Unit, generation: Generation) -> PathBuf {
+    pub(crate) fn image(&self, crate_name: &str, generation: Generation) -> PathBuf {
         self.directory.join(IMAGES).join(format!(
-            "{}{}-{}-{generation}{}",
+            "{}{crate_name}-{}-{generation}{}",
             std::env::consts::DLL_PREFIX,
-            unit.crate_name,
             self.session,
             std::env::consts::DLL_SUFFIX
         ))
@@ -179,24 +181,46 @@ impl Place {
     /// The same for a copy of a library that something else builds: a name that no crate's image has.
     pub(crate) fn copy(&self, library: &Path, generation: Generation) -> PathBuf {
         let stem = library.file_stem().unwrap_or_default().display();
-        let extension = library.extension().unwrap_or_default().display();
-        let name = format!("{stem}-{}{FILE}-{generation}.{extension}", self.session);
-        self.directory.join(IMAGES).join(name)
+        self.directory.join(IMAGES).join(self.copy_name(&stem.to_string(), FILE, library, generation))
+    }
+
+    /// The same for a plugin.
+    pub(crate) fn plugin(&self, name: &str, file: &Path, generation: Generation) -> PathBuf {
+        let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        // As much as goes into a file's name.
+        let name = name.chars().take(100).map(|character| if is_plain(character) { character } else { '_' });
+        self.directory.join(IMAGES).join(self.copy_name(&name.collect::<String>(), PLUGIN, file, generation))
+    }
+
+    fn copy_name(&self, name: &str, mark: &str, file: &Path, generation: Generation) -> String {
+        let extension = file.extension().map(|extension| format!(".{}", extension.display())).unwrap_or_default();
+        format!("{name}-{}{mark}-{generation}{extension}", self.session)
+    }
+
+    /// The folder that a plugin's command writes to in a build of its own.
+    pub(crate) fn made(&self, build: u64) -> PathBuf {
+        self.directory.join(MADE).join(build.to_string())
     }
 }
 
 /// What the name of a library's copy has before its generation.
 const FILE: &str = "-file";
+/// And that of a plugin's.
+const PLUGIN: &str = "-plugin";
 
-/// The crate and the generation that [`Place::image`] has put into a file's name; of a [`Place::copy`] the name of the library.
+/// The crate and the generation that [`Place::image`] has put into a file's name; of a [`Place::copy`] the name of the library,
+/// and of a [`Place::plugin`] that of its image.
 pub(crate) fn image_of(file: &str, session: &str) -> Option<(String, Generation)> {
     let (name, rest) = file.rsplit_once(&format!("-{session}"))?;
-    let (name, rest) = match rest.strip_prefix(FILE) {
-        Some(rest) => (name, rest),
-        None => (name.strip_prefix(std::env::consts::DLL_PREFIX)?, rest),
+    let (name, rest) = if let Some(rest) = rest.strip_prefix(FILE) {
+        (name.to_owned(), rest)
+    } else if let Some(rest) = rest.strip_prefix(PLUGIN) {
+        (plugin_image(name), rest)
+    } else {
+        (name.strip_prefix(std::env::consts::DLL_PREFIX)?.to_owned(), rest)
     };
     let number = rest.strip_prefix('-')?.split('.').next()?;
-    Some((name.to_owned(), Generation(number.parse().ok()?)))
+    Some((name, Generation(number.parse().ok()?)))
 }
 
 /// The program's crate, if a file is the program as a session has built it.
@@ -266,7 +290,7 @@ pub(crate) fn command(
     dependencies(&mut command, program, id, place);
     link(&mut command, form, compiler, linkage);
     if form == Form::Library {
-        name_in_file(&mut command, &place.image(unit, generation));
+        name_in_file(&mut command, &place.image(&unit.crate_name, generation));
     }
     environment(&mut command, program, id, form, compiler, linkage, place);
     own_group(&mut command);
@@ -400,6 +424,8 @@ mod tests {
         let named = |name: &str| image_of(name, session).map(|(name, generation)| (name, generation.0));
         assert_eq!(named(&file("logic-6611-22-7")), Some(("logic".to_owned(), 7)));
         assert_eq!(named("libphys-x-6611-22-file-3.so"), Some(("libphys-x".to_owned(), 3)));
+        assert_eq!(named("greeter-6611-22-plugin-4.sh"), Some(("plugin:greeter".to_owned(), 4)));
+        assert_eq!(named("greeter-6611-22-plugin-4"), Some(("plugin:greeter".to_owned(), 4)));
         // A library of the user's own may be called anything.
         assert_eq!(named("a-6611-22-1-6611-22-file-3.so.2"), Some(("a-6611-22-1".to_owned(), 3)));
         for other in [file("logic-6611-23-7"), file("logic-6611-22-x"), file("logic-6611-227-1"), file("logic-6611-22")]

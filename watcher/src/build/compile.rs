@@ -110,7 +110,7 @@ pub(crate) fn compile(
             Form::Library => Kind::Library,
             Form::Linked | Form::Host => continue,
         };
-        let path = place.image(unit, generation);
+        let path = place.image(&unit.crate_name, generation);
         match cancel.unless_cancelled(|| std::fs::rename(&built, &path)) {
             Some(Ok(())) => {
                 report.artifacts.push(Artifact { crate_name: unit.crate_name.clone(), kind, path });

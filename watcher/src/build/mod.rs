@@ -5,6 +5,7 @@ mod arguments;
 mod cancel;
 mod compile;
 mod native;
+mod outputs;
 mod recipe;
 mod shared;
 
@@ -13,5 +14,6 @@ pub(crate) use arguments::{Linkage, Place, UNNAMED, image_of, linked_crates, pro
 pub(crate) use cancel::Cancel;
 pub(crate) use compile::{Outcome, Report, compile};
 pub(crate) use native::share_native;
+pub(crate) use outputs::{Errand, Next, Outputs, Whose};
 pub(crate) use recipe::{Made, Order, make};
 pub(crate) use shared::{choose, share};

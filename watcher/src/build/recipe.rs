@@ -68,8 +68,6 @@ impl Order {
         if !self.directory.is_dir() {
             return Err(format!("it is to be built in {}, which is no folder", self.directory.display()));
         }
-        let folder = self.out.parent().unwrap_or(&self.directory);
-        std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         // A path is looked up from where the command runs, and a mere name on PATH.
         let is_path = Path::new(program).components().count() > 1;
         let mut command = match is_path {
@@ -116,6 +114,13 @@ fn filled(word: &str, out: &Path) -> OsString {
 /// Returns what a command said that succeeded; or what it said, and how it failed.
 fn run(order: &Order, cancel: &Cancel) -> Result<String, String> {
     let mut command = order.command()?;
+    let folder = order.out.parent().unwrap_or(&order.directory);
+    // Not once the session is at its end, which removes them all.
+    match cancel.unless_cancelled(|| std::fs::create_dir_all(folder)) {
+        Some(Ok(())) => {}
+        Some(Err(error)) => return Err(format!("cannot make {}: {error}", folder.display())),
+        None => return Err(String::new()),
+    }
     let shown = order.shown();
     let cannot = |error: std::io::Error| cannot_start(&shown, &order.command[0], &error);
     let (reader, writer) = std::io::pipe().map_err(cannot)?;

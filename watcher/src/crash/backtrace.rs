@@ -5,6 +5,7 @@ use super::record::{Record, printable};
 use super::symbols::{self, Call, Place};
 use crate::build::{image_of, linked_crates, program_in};
 use pitstop_contract::Generation;
+use pitstop_contract::manifest::plugin_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -53,7 +54,8 @@ impl Crates {
 
     /// The first of the user's crates that a function's path names: `logic` for `<logic::World as core::fmt::Display>::fmt`.
     fn user_crate(&self, function: &str, image: Option<&(String, Generation)>) -> Option<String> {
-        let own = image.map(|(name, _)| name.as_str());
+        // A plugin's image is called by the plugin's name, which is mostly that of its crate too.
+        let own = image.map(|(name, _)| plugin_of(name).unwrap_or(name));
         let mut words = function.split(|character: char| !character.is_alphanumeric() && character != '_');
         if let Some(word) = words.find(|word| self.names.contains(*word) || own == Some(word)) {
             return Some(word.to_owned());

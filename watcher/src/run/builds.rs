@@ -24,6 +24,13 @@ pub(super) struct Building {
     pub(super) edit: Option<(u64, Instant)>,
 }
 
+/// When something was edited, and when it was built.
+pub(super) struct Times {
+    pub(super) edit: Option<(u64, Instant)>,
+    pub(super) started: Instant,
+    pub(super) finished: Instant,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The program itself.
@@ -118,6 +125,7 @@ impl Loop<'_> {
                     // The time to live counts from the edit that mends it.
                     self.edit = None;
                     let generation = self.number(building.purpose).unwrap_or(self.generation.next());
+                    let crate_name = self.published_name(crate_name);
                     self.tell(&Event::BuildFailed { generation, crate_name, errors, rendered });
                 }
             }
@@ -133,7 +141,8 @@ impl Loop<'_> {
                         report.artifacts.iter().for_each(|artifact| drop(std::fs::remove_file(&artifact.path)));
                     }
                     Purpose::Publish => {
-                        self.publish(&building, &report.artifacts, report.warnings.len(), finished);
+                        let times = Times { edit: building.edit, started: building.started, finished };
+                        self.publish_built(report.artifacts, report.warnings.len(), &times);
                         self.published()?;
                     }
                     Purpose::Restart => self.built_anew(build)?,
@@ -177,30 +186,46 @@ impl Loop<'_> {
         Ok(())
     }
 
-    pub(super) fn publish(&mut self, building: &Building, artifacts: &[Artifact], warnings: usize, finished: Instant) {
+    fn publish_built(&mut self, built: Vec<Artifact>, warnings: usize, times: &Times) {
         let generation = self.generation.next();
-        let (edit_at_us, edit_at) = building.edit.unwrap_or((now_us(), building.started));
+        let artifacts = self.named_as_published(built, generation);
+        if artifacts.is_empty() {
+            // Nobody wants it any more.
+            return self.tell(&Event::BuildCancelled { generation });
+        }
+        match self.publish(&artifacts, warnings, times) {
+            Ok(()) => {
+                self.dirty.clear();
+                self.edit = None;
+            }
+            Err(message) => self.notice(message),
+        }
+    }
+
+    /// Publishes what was built, and tells of it; or says why it cannot be published.
+    pub(super) fn publish(&mut self, artifacts: &[Artifact], warnings: usize, times: &Times) -> Result<(), String> {
+        let generation = self.generation.next();
+        let (edit_at_us, edit_at) = times.edit.unwrap_or((now_us(), times.started));
         let timing = Timing {
             edit_at_us,
-            detect: building.started.saturating_duration_since(edit_at),
-            build: finished.saturating_duration_since(building.started),
-            built: finished,
+            detect: times.started.saturating_duration_since(edit_at),
+            build: times.finished.saturating_duration_since(times.started),
+            built: times.finished,
         };
         if let Err(error) = self.shop.publish(&self.session, generation, artifacts, &timing) {
-            self.notice(format!("generation {generation} is built but cannot be published: {error}"));
-            return;
+            return Err(format!("generation {generation} is built but cannot be published: {error}"));
         }
         self.generation = generation;
-        self.dirty.clear();
-        self.edit = None;
         let crates = artifacts.iter().map(|artifact| artifact.crate_name.clone()).collect();
         self.tell(&Event::Built { generation, crates, build_ms: ms(timing.build), warnings });
         self.shop.prune();
+        Ok(())
     }
 
     pub(super) fn stop_building(&mut self) {
         if let Some(building) = self.building.take() {
             building.cancel.cancel();
         }
+        self.plugins.stop();
     }
 }

@@ -1,5 +1,6 @@
 //! What is done when the program crashes: started again on the code that worked, as it was asked for.
 
+use super::libraries::Copied;
 use super::restart::Snapshot;
 use super::{Loop, Message, Purpose};
 use crate::cli::RestartChoice;
@@ -7,6 +8,7 @@ use crate::describe::{YELLOW, label};
 use crate::exit_code::Fatal;
 use crate::process::Question;
 use pitstop_contract::Generation;
+use pitstop_contract::manifest::plugin_of;
 use std::time::{Duration, Instant};
 
 /// A program that crashes so soon after a restart would go on doing so.
@@ -100,7 +102,9 @@ impl Loop<'_> {
                     self.held.extend(program.reloadable.iter().copied().filter(is_reloadable));
                     // The program asks for its libraries anew.
                     self.wanted_crates.remove(&name);
-                    self.wanted_files.entry(name.into()).and_modify(|published| *published = 0);
+                    // But a plugin waits for an edit, where an earlier one is published in its place.
+                    let is_replaced = plugin_of(&name).is_some() && self.shop.newest(&name).is_some();
+                    self.copies.get_mut(&name).filter(|_| !is_replaced).into_iter().for_each(Copied::forget);
                 }
             }
             Err(error) => self.notice(format!("cannot go back to earlier images: {error}")),

@@ -18,7 +18,8 @@ impl Loop<'_> {
         }
         let settled: BTreeSet<&Path> =
             edits.iter().filter(|edit| edit.settled).flat_map(|edit| edit.paths.iter().map(PathBuf::as_path)).collect();
-        self.libraries_changed(&settled, edits);
+        self.files_changed(&settled, edits);
+        self.plugins_changed(&settled, edits);
         let mut changed = Vec::new();
         let mut dirty = BTreeSet::new();
         let mut manifests = Vec::new();
@@ -147,8 +148,26 @@ impl Loop<'_> {
         path.strip_prefix(self.commands.workspace.root()).unwrap_or(path).display().to_string()
     }
 
+    /// The images that come of these jobs, as they are published.
     pub(super) fn images_of(&self, jobs: &[Job]) -> Vec<String> {
         let images = jobs.iter().filter(|job| matches!(job.form, Form::Image | Form::Library));
-        images.map(|job| self.commands.program.units[job.unit].crate_name.clone()).collect()
+        let named = images.flat_map(|job| {
+            let crate_name = &self.commands.program.units[job.unit].crate_name;
+            let mut names = Vec::new();
+            if job.form == Form::Library {
+                names = self.plugins.images_of_crate(crate_name);
+            }
+            if job.form == Form::Image || self.wanted_crates.contains(crate_name) {
+                names.push(crate_name.clone());
+            }
+            names
+        });
+        named.collect()
+    }
+
+    /// What a crate is published as, where it is not only a plugin.
+    pub(super) fn published_name(&self, crate_name: String) -> String {
+        let plugins = self.plugins.images_of_crate(&crate_name);
+        plugins.into_iter().next().filter(|_| !self.wanted_crates.contains(&crate_name)).unwrap_or(crate_name)
     }
 }

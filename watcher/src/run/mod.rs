@@ -7,6 +7,7 @@ mod stale;
 mod builds;
 mod libraries;
 mod linkage;
+mod plugins;
 mod program;
 
 mod crash;
@@ -15,7 +16,7 @@ mod restart;
 
 pub(crate) use linkage::{linkage, rust_files};
 
-use crate::build::{Place, Report};
+use crate::build::{Made, Place, Report};
 use crate::cargo::{self, Selection, directory_of};
 use crate::cli::{LinkageChoice, RestartChoice};
 use crate::exit_code::{ExitCode, Fatal};
@@ -30,9 +31,11 @@ use builds::{Building, Purpose};
 use commands::{Asked, Commands};
 use crash::Gone;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use libraries::Copied;
 use notify::RecursiveMode;
 use pitstop_contract::Generation;
 use pitstop_contract::event::Event;
+use plugins::Plugins;
 use program::Host;
 use restart::Restarts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +60,11 @@ pub(crate) enum Message {
     Built {
         build: u64,
         report: Box<Report>,
+    },
+    PluginMade {
+        plugin: String,
+        build: u64,
+        made: Made,
     },
     HostSpoke,
     /// And when it did.
@@ -129,8 +137,9 @@ fn begin(options: Options, output: &mut Output) -> Result<u8, Fatal> {
         restarts: Restarts::default(),
         quick_crashes: 0,
         gone: None,
-        wanted_files: BTreeMap::new(),
+        copies: BTreeMap::new(),
         wanted_crates: BTreeSet::new(),
+        plugins: Plugins::default(),
         told_copies: BTreeSet::new(),
     };
     state.run(&messages)
@@ -192,9 +201,10 @@ struct Loop<'a> {
     quick_crashes: u32,
     /// After a crash, while it is not known whether the program is started again.
     gone: Option<Gone>,
-    /// Libraries that the host asked for by path, and the content that was published last.
-    wanted_files: BTreeMap<PathBuf, u32>,
+    /// Libraries that the host asked for by path, and plugins that are files, by the name of their image.
+    copies: BTreeMap<String, Copied>,
     wanted_crates: BTreeSet<String>,
+    plugins: Plugins,
     /// Crates of which it was said that the program has a copy of its own.
     told_copies: BTreeSet<String>,
 }
@@ -230,6 +240,7 @@ impl Loop<'_> {
                     }
                 }
                 Ok(Message::Built { build, report }) => self.built(build, *report)?,
+                Ok(Message::PluginMade { plugin, build, made }) => self.plugin_made(&plugin, build, made)?,
                 Ok(Message::HostSpoke) => self.listen(),
                 Ok(Message::HostEnded(status, at)) => {
                     if let Some(code) = self.ended(status, at)? {

@@ -1,5 +1,6 @@
 //! Starts the program, and hears what it says.
 
+use super::plugins::Asked;
 use super::{Loop, Message, Phase, Purpose};
 use crate::build::in_images;
 use crate::exit_code::Fatal;
@@ -124,6 +125,13 @@ impl Loop<'_> {
                 self.shop.rolled_back(&crate_name, from, generation, why);
             }
             Event::Wanted { path } if self.restarts.handover.is_none() => self.want(path),
+            // During a handover the new program's are meant, which asks by itself.
+            Event::PluginWanted { name, artifact, crate_name, build, directory }
+                if self.restarts.handover.is_none() =>
+            {
+                self.want_plugin(pid, &name, Asked::new(artifact, crate_name, build, directory));
+            }
+            Event::PluginForgotten { name } if self.restarts.handover.is_none() => self.forget_plugin(pid, &name),
             Event::Verified { generation, .. } if is_ours => {
                 self.host.iter_mut().for_each(|host| host.taken = host.taken.max(generation));
             }

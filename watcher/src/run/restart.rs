@@ -1,5 +1,6 @@
 //! Starts the program anew: the new one is built while the old one runs, which then saves its state and makes room.
 
+use super::libraries::Copied;
 use super::stale::Stale;
 use super::{Commands, Loop, Phase, Purpose};
 use crate::build::in_images;
@@ -256,7 +257,7 @@ impl Loop<'_> {
         self.told_copies.clear();
         // It asks for its libraries itself.
         self.wanted_crates.clear();
-        self.wanted_files.values_mut().for_each(|published| *published = 0);
+        self.copies.values_mut().for_each(Copied::forget);
     }
 
     /// Starts a program in place of the one that ended at `gone`, with what was saved last. That may have been a while ago,
