@@ -70,6 +70,8 @@ fn is_settled(event: &notify::Event) -> bool {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)) => false,
         EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => true,
+        // Told of before, by the new name alone.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => !cfg!(target_os = "linux"),
         EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(CreateKind::Folder) => true,
         // A link to a file that is complete, as cargo makes one, is never closed.
         EventKind::Create(_) => event.paths.iter().any(|path| is_linked(path)) || !cfg!(target_os = "linux"),

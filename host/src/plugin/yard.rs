@@ -304,8 +304,12 @@ impl Yard {
                 match purpose {
                     Purpose::Standby(reply) => drop(reply.send(Err(reasons))),
                     Purpose::Live if is_here => {
-                        post.standing().problem = reasons.first().map(ToString::to_string);
-                        self.refuse(&post, number, reasons);
+                        let problem = reasons.first().map(ToString::to_string);
+                        let before = std::mem::replace(&mut post.standing().problem, problem.clone());
+                        // One change may be noticed more than once.
+                        if before != problem {
+                            self.refuse(&post, number, reasons);
+                        }
                     }
                     Purpose::Live => {}
                 }
@@ -342,8 +346,11 @@ impl Yard {
         let subject = post.pending("live");
         let swap = move || {
             let event = became_live(&version, timing);
+            // Held until the event is on its way: the end of the old version is told after it.
+            let before = post.live();
             make_live(&post, version);
             let _ = yard.send(Message::Tell(event));
+            drop(before);
         };
         if is_first {
             swap();
