@@ -45,7 +45,7 @@ fn swapped(name: &str, file: &str, inside: &str, outside: &str) {
     let (inside, outside) = (place.at(inside), place.at(outside));
     std::os::unix::fs::symlink(&inside, &link).expect("a link");
     let swap = |round: u64| {
-        let target = if round % 2 == 0 { &outside } else { &inside };
+        let target = if round.is_multiple_of(2) { &outside } else { &inside };
         std::os::unix::fs::symlink(target, &draft).expect("a link");
         fs::rename(&draft, &link).expect("in its place");
     };
@@ -135,7 +135,7 @@ fn a_file_that_is_rewritten_is_staged_whole_or_said_to_change() {
         // Every second time the writer is asked to stand still after some time.
         let result = std::thread::scope(|scope| {
             let result = scope.spawn(|| place.stage(&spec, number));
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 pauses.fetch_add(1, Ordering::SeqCst);
             }
             result.join().expect("no panic")
@@ -156,7 +156,7 @@ fn a_file_that_is_rewritten_is_staged_whole_or_said_to_change() {
                 refused += 1;
             }
         }
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             pauses.fetch_add(1, Ordering::SeqCst);
         }
         staged < 5 || refused < 2
