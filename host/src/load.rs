@@ -9,7 +9,7 @@ use crate::verify::Verified;
 use libloading::Library;
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of};
 use pitstop_contract::manifest::{Image, Kind};
-use pitstop_contract::{Reason, Rule};
+use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::Layouts;
 use pitstop_reloadable::__private::{Entry, HookEntry, Seat, Services, Slot, Table};
 use std::collections::{BTreeSet, HashMap};
@@ -103,9 +103,9 @@ pub(crate) fn load(
 }
 
 impl Loaded {
-    /// Maps a library in a program without a session: the first and only image, proven to be complete.
-    pub(crate) fn without_session(name: &str, path: &Path) -> Result<Self, Vec<Reason>> {
-        let image = crate::verify::library(name, path)?;
+    /// Maps a library in a program without a session, proven to be complete.
+    pub(crate) fn without_session(name: &str, number: Generation, path: &Path) -> Result<Self, Vec<Reason>> {
+        let image = crate::verify::library(name, number, path)?;
         let (image, path, contents, proof, started) = image.into_parts();
         let (library, bias) = open(&path, 0).map_err(|error| vec![refused(&path, &error)])?;
         let now = Instant::now();
@@ -163,12 +163,35 @@ impl Loaded {
 
     /// The address of an exported symbol.
     pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {
-        // SAFETY: the symbol is only looked up; whoever calls it answers for its type.
-        let symbol = unsafe { self.library.get::<*const ()>(name) };
-        // SAFETY: as above; the address outlives the symbol, since the image stays mapped.
-        let pointer = unsafe { symbol.ok()?.try_as_raw_ptr() }?;
-        Some(pointer.cast_const().cast())
+        symbol(&self.library, name)
     }
+}
+
+/// A plugin's library. It stays mapped for the life of the process: it may have started threads, and given out pointers.
+pub(crate) struct Mapped(ManuallyDrop<Library>);
+
+/// Maps a plugin's library.
+///
+/// # Errors
+/// What the system's loader says.
+pub(crate) fn map(path: &Path) -> Result<Mapped, Reason> {
+    let (library, _) = open(path, 0).map_err(|error| refused(path, &error))?;
+    Ok(Mapped(ManuallyDrop::new(library)))
+}
+
+impl Mapped {
+    /// The address of an exported symbol.
+    pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {
+        symbol(&self.0, name)
+    }
+}
+
+fn symbol(library: &Library, name: &str) -> Option<*const ()> {
+    // SAFETY: the symbol is only looked up; whoever calls it answers for its type.
+    let symbol = unsafe { library.get::<*const ()>(name) };
+    // SAFETY: as above; the address outlives the symbol, since the library stays mapped.
+    let pointer = unsafe { symbol.ok()?.try_as_raw_ptr() }?;
+    Some(pointer.cast_const().cast())
 }
 
 #[cfg(target_os = "linux")]

@@ -60,7 +60,7 @@ pub(crate) fn verify(candidate: Candidate, against: &Against<'_>) -> Result<Veri
     identical(&path, &bytes, image.bytes, image.crc32).map_err(one)?;
     complete(&path, &bytes).map_err(one)?;
     let (contents, proof) = match image.kind {
-        Kind::Library => {
+        Kind::Library | Kind::Plugin => {
             let exports = exports(&path, &bytes).map_err(one)?;
             against.shelf.prove(&image.crate_name, &path, &exports)?;
             (Contents::default(), Proof::default())
@@ -95,14 +95,14 @@ fn attached(image: &Image, path: &Path) -> Option<Layouts> {
 }
 
 /// Proves that a library, of which nothing is known beforehand, is complete.
-pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> {
+pub(crate) fn library(name: &str, number: Generation, path: &Path) -> Result<Verified, Vec<Reason>> {
     let started = Instant::now();
     let bytes = read(path).map_err(one)?;
     complete(path, &bytes).map_err(one)?;
     let image = Image {
         crate_name: name.to_owned(),
         kind: Kind::Library,
-        generation: Generation::LINKED,
+        generation: number,
         file: path.display().to_string(),
         bytes: bytes.len() as u64,
         crc32: 0,
@@ -122,7 +122,7 @@ fn one(reason: Reason) -> Vec<Reason> {
 }
 
 /// The manifest names files of the session directory, nothing else.
-fn inside(file: &str) -> Result<(), Reason> {
+pub(crate) fn inside(file: &str) -> Result<(), Reason> {
     let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if is_inside {
         return Ok(());

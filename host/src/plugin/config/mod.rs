@@ -16,7 +16,7 @@ use paths::{Ground, Looked, Reach, Wanted};
 use std::path::{Path, PathBuf};
 
 /// The file that a drop-in's folder has.
-const DROP_IN: &str = "plugin.toml";
+pub(crate) const DROP_IN: &str = "plugin.toml";
 
 /// What the program's `pitstop.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub(crate) fn stage(
     Ok(Candidate { spec: Arc::clone(spec), file, bytes })
 }
 
-fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {
+pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {
     let Some(pin) = spec.sha256 else { return Ok(()) };
     let found: [u8; 32] = Sha256::digest(bytes).into();
     if found == pin {

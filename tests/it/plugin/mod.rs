@@ -1,0 +1,7 @@
+//! Plugins: code that the program was not built with.
+
+mod dylib;
+mod garage;
+mod registry;
+mod reload;
+mod routes;
