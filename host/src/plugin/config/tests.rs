@@ -87,7 +87,7 @@ set = {{ GREETING = "Hello", EMPTY = "" }}
 directory = "data"
 sha256 = "{digest}"
 enabled = false
-limits = {{ time_ms = 1, memory_bytes = 0x10, output_bytes = 1_000, drain_ms = 7 }}
+limits = {{ time_ms = 1, memory_bytes = 0x1000_0000, output_bytes = 1_000, drain_ms = 7 }}
 
 [[plugin]]
 name = "of.a-crate_2"
@@ -111,7 +111,7 @@ crate = "greeter-plugin"
         build: Some(Build { command, watch: vec![place.at("greeter.c"), place.at("data")] }),
         limits: Limits {
             time: Duration::from_millis(1),
-            memory: Some(16),
+            memory: Some(1 << 28),
             output: 1000,
             drain: Duration::from_millis(7),
         },

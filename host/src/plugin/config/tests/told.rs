@@ -261,6 +261,23 @@ const KEYS: &[(&str, &str, &str)] = &[
         "artifact = \"tool\"\nlimits = { drain_ms = 1.5 }",
         "5:23: `drain_ms` is a whole number, not a number with a point; write `drain_ms = 30000`",
     ),
+    (
+        "c",
+        "artifact = \"tool\"\nlimits = { time_ms = 30000 }",
+        "5:12: `limits.time_ms` cannot be kept: it runs in the program's own process, where nothing can end a call or \
+         count its memory",
+    ),
+    (
+        "dylib",
+        "crate = \"a\"\n[plugin.limits]\nmemory_bytes = 1",
+        "6:1: `limits.memory_bytes` cannot be kept: it runs in the program's own process, where nothing can end a call or \
+         count its memory",
+    ),
+    (
+        "exec",
+        "artifact = \"tool\"\nlimits = { memory_bytes = 1 }",
+        "5:12: `limits.memory_bytes` cannot be kept: no program starts in 1 bytes of address space; give at least 1048576",
+    ),
 ];
 
 #[test]
