@@ -10,6 +10,7 @@ pub(crate) use folder::Staging;
 use super::backend::Candidate;
 use super::spec::Spec;
 use pitstop_contract::{Generation, Reason, Rule};
+use read::Asked;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(crate) fn stage(
     folder: &Staging,
     number: Generation,
 ) -> Result<Candidate, Reason> {
-    let bytes = read::read(spec, artifact, folder.policy())?;
+    let bytes = read::read(&Asked { spec, artifact, policy: folder.policy() }, read::whole)?;
     matches_pin(spec, artifact, &bytes)?;
     let file = folder.write(spec, artifact, number, &bytes)?;
     Ok(Candidate { spec: Arc::clone(spec), file, bytes })

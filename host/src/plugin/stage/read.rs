@@ -17,16 +17,21 @@ const SETTLED: Duration = Duration::from_millis(11);
 const ATTEMPTS: u32 = 40;
 
 /// Reads a plugin's file, whole and unchanged while it was read.
-pub(super) fn read(spec: &Spec, artifact: &Path, policy: Policy) -> Result<Vec<u8>, Reason> {
+///
+/// Not seen is a writer that stood still in the middle of a write for longer than [`SETTLED`]: nothing tells of it.
+pub(super) fn read(
+    asked: &Asked<'_>,
+    mut bytes_of: impl FnMut(&File, u64) -> io::Result<Vec<u8>>,
+) -> Result<Vec<u8>, Reason> {
     for _ in 0..ATTEMPTS {
-        match attempt(&Asked { spec, artifact, policy }, whole)? {
+        match attempt(asked, &mut bytes_of)? {
             Attempt::Read(bytes) => return Ok(bytes),
             Attempt::Again(pause) => settle(pause),
         }
     }
     let found = "it changes while it is being staged";
     let advice = "write it under another name and move it into place once it is complete";
-    Err(Reason::new(Rule::Complete, artifact.display().to_string(), "a file that is complete", found, advice))
+    Err(Reason { rule: Rule::Complete, ..asked.refuse("a file that is complete", found, advice) })
 }
 
 /// What is read, for whom.
@@ -48,7 +53,7 @@ pub(super) enum Attempt {
 /// Opens the file, and checks and reads what is open.
 pub(super) fn attempt(
     asked: &Asked<'_>,
-    read: impl FnOnce(&File, u64) -> io::Result<Vec<u8>>,
+    bytes_of: impl FnOnce(&File, u64) -> io::Result<Vec<u8>>,
 ) -> Result<Attempt, Reason> {
     let file = access::open(asked.artifact).map_err(|error| asked.unopened(&error))?;
     let unreadable =
@@ -63,7 +68,7 @@ pub(super) fn attempt(
     if let Some(rest) = unsettled(&before) {
         return Ok(Attempt::Again(rest));
     }
-    let bytes = read(&file, before.length).map_err(unreadable)?;
+    let bytes = bytes_of(&file, before.length).map_err(unreadable)?;
     let after = access::change(&file.metadata().map_err(unreadable)?);
     let unchanged = before == after && bytes.len() as u64 == before.length;
     Ok(if unchanged { Attempt::Read(bytes) } else { Attempt::Again(SETTLED) })
