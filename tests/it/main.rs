@@ -9,6 +9,7 @@ mod inspect;
 mod layouts;
 mod library;
 mod options;
+mod plugin;
 mod programs;
 mod refusals;
 mod repository;

@@ -1,0 +1,139 @@
+//! The host as a C library: programs in C and C++ against its headers, alone and under valgrind.
+
+mod compile;
+mod headers;
+mod published;
+
+use compile::{Link, ends_well, game, library, memcheck, program};
+use pitstop_contract::Generation;
+use pitstop_contract::event::Event;
+use pitstop_tests::{Project, Session};
+use published::Published;
+use std::process::Command;
+
+const PHYS: &str = "phys.c";
+
+/// Runs a program around a library that is published to it as the watcher would.
+fn start(mut program: Command, project: &Project, published: &Published) -> Session {
+    program.arg(project.path("libphys.so")).env("PITSTOP_SESSION", published.directory());
+    Session::start(program)
+}
+
+/// Compiles the library as it is now, and publishes it.
+fn publish(project: &Project, published: &mut Published) {
+    library(project, "libphys.so", "-g");
+    published.publish(&project.path("libphys.so"));
+}
+
+fn edit(project: &Project, published: &mut Published, from: &str, to: &str) {
+    project.edit(PHYS, from, to);
+    publish(project, published);
+}
+
+/// Waits for lines that contain these, in any order: events come from another thread.
+fn prints(session: &mut Session, texts: &[&str]) {
+    let mut texts = texts.to_vec();
+    while !texts.is_empty() {
+        let line = session.prints("");
+        texts.retain(|text| !line.contains(text));
+    }
+}
+
+/// Three versions, one that is refused, one that does not build, a step back, and the end.
+fn reloads(program: Command, project: &Project) {
+    let mut published = Published::new(project);
+    publish(project, &mut published);
+    let mut session = start(program, project, &published);
+    session.prints("attached 1");
+    session.prints("tick 21");
+    edit(project, &mut published, "STEP 1", "STEP 2");
+    prints(&mut session, &["event 1, libphys.so, version 2: version 2 of ", "tick 22"]);
+    edit(project, &mut published, "tick(uint64_t n)", "tick(float n)");
+    let refused = session.prints("event 2, libphys.so, version 3: ");
+    assert!(refused.contains("extern \"C\" fn(u64) -> u64"), "{refused}");
+    published.tell(&Event::BuildFailed {
+        generation: Generation(4),
+        crate_name: "/src/libphys.so".to_owned(),
+        errors: 1,
+        rendered: "phys.c:8: expected `;`".to_owned(),
+    });
+    session.prints("event 2, libphys.so, version 4: phys.c:8: expected `;`");
+    published.tell(&Event::Notice { message: "a sentence".to_owned() });
+    session.prints("event 4, none, version 0: a sentence");
+    project.edit(PHYS, "tick(float n)", "tick(uint64_t n)");
+    project.edit(PHYS, "NEXT 0", "NEXT 1");
+    edit(project, &mut published, "STEP 2", "STEP 3");
+    prints(
+        &mut session,
+        &["event 1, libphys.so, version 4: ", "tick 23", "event 3, libphys.so, version 2: ", "tick 22"],
+    );
+    edit(project, &mut published, "NEXT 1", "NEXT 2");
+    session.prints("ended");
+    let status = session.ends();
+    assert!(status.success(), "{status}:\n{}", session.printed().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_program_in_c_reloads_a_library_goes_back_and_hears_of_what_fails() {
+    let project = Project::new("c-host");
+    reloads(game(&project, Link::Shared), &project);
+}
+
+#[test]
+fn a_program_in_c_that_links_the_static_library_reloads_too() {
+    let project = Project::new("c-host");
+    reloads(game(&project, Link::Static), &project);
+}
+
+#[test]
+fn valgrind_finds_nothing_in_a_program_that_reloads() {
+    let project = Project::new("c-host");
+    let game = game(&project, Link::Shared);
+    reloads(memcheck(game), &project);
+}
+
+#[test]
+fn a_program_in_c_sees_one_version_in_each_unit_of_work_whatever_is_published() {
+    let project = Project::new("c-host");
+    let mut published = Published::new(&project);
+    publish(&project, &mut published);
+    let mut session = start(program(&project, "threads.c", Link::Shared), &project, &published);
+    session.prints("tick 21");
+    for step in 2..8 {
+        edit(&project, &mut published, &format!("STEP {}", step - 1), &format!("STEP {step}"));
+        session.prints(&format!("tick {}", 20 + step));
+    }
+    edit(&project, &mut published, "NEXT 0", "NEXT 2");
+    session.prints("ended");
+    assert!(session.ends().success());
+    assert!(!session.has_seen("mixed"));
+}
+
+#[test]
+fn a_program_in_cpp_reloads_through_the_wrapper() {
+    let project = Project::new("c-host");
+    let mut published = Published::new(&project);
+    publish(&project, &mut published);
+    let mut session = start(program(&project, "wrapper.cpp", Link::Shared), &project, &published);
+    session.prints("tick 21");
+    edit(&project, &mut published, "STEP 1", "STEP 2");
+    prints(&mut session, &["event 1, version 2", "tick 22"]);
+    edit(&project, &mut published, "NEXT 0", "NEXT 2");
+    session.prints("ended");
+    assert!(session.ends().success());
+}
+
+#[test]
+fn null_and_bad_arguments_are_errors_and_valgrind_finds_nothing() {
+    let project = Project::new("c-host");
+    library(&project, "libphys.so", "-g");
+    library(&project, "libbare.so", "-g0");
+    let misuse = |program: Command| {
+        let mut program = program;
+        program.args(["./libphys.so", "./libbare.so"]).current_dir(project.directory());
+        program.env("PITSTOP_SESSION", "/not/there");
+        program
+    };
+    ends_well(&mut misuse(program(&project, "misuse.c", Link::Shared)));
+    ends_well(&mut misuse(memcheck(program(&project, "misuse.c", Link::Shared))));
+}

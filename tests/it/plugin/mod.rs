@@ -1,0 +1,3 @@
+//! Plugins: code that a program was not built with.
+
+mod c_host;
