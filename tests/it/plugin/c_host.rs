@@ -1,6 +1,7 @@
 //! The host as a C library: programs in C and C++ against its headers, alone and under valgrind.
 
 mod compile;
+mod example;
 mod headers;
 mod published;
 

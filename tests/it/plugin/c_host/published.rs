@@ -13,13 +13,15 @@ use std::path::{Path, PathBuf};
 pub(super) struct Published {
     directory: PathBuf,
     generation: u32,
+    /// The newest of each library.
+    images: Vec<Image>,
 }
 
 impl Published {
     pub(super) fn new(project: &Project) -> Self {
         let directory = project.path("session");
         std::fs::create_dir_all(directory.join(IMAGES)).expect("a session directory");
-        Self { directory, generation: 0 }
+        Self { directory, generation: 0, images: Vec::new() }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -30,7 +32,7 @@ impl Published {
     pub(super) fn publish(&mut self, library: &Path) {
         self.generation += 1;
         let bytes = std::fs::read(library).expect("a library");
-        let file = format!("{IMAGES}/phys-{}.so", self.generation);
+        let file = format!("{IMAGES}/{}.so", self.generation);
         std::fs::write(self.directory.join(&file), &bytes).expect("a staged image");
         let image = Image {
             crate_name: library.display().to_string(),
@@ -46,11 +48,13 @@ impl Published {
             build_ms: 0.0,
             stage_ms: 0.0,
         };
+        self.images.retain(|other| other.crate_name != image.crate_name);
+        self.images.push(image);
         let manifest = Manifest {
             format: FORMAT,
             session: "test".to_owned(),
             generation: Generation(self.generation),
-            images: vec![image],
+            images: self.images.clone(),
         };
         let draft = self.directory.join("draft");
         std::fs::write(&draft, serde_json::to_vec(&manifest).expect("JSON")).expect("a manifest");

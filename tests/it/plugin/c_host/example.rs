@@ -1,0 +1,75 @@
+//! The example: built by its own Makefile, played, and edited while it runs.
+
+use super::compile::{ends_well, target};
+use super::published::Published;
+use pitstop_tests::{Project, Session, repository};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A copy of the example whose libraries and program are built; Pitstop and the rules are built where all tests have them.
+struct Example {
+    project: Project,
+}
+
+impl Example {
+    fn new() -> Self {
+        let example = Self { project: Project::new("c-host") };
+        let folder = repository().join("examples/c-host");
+        for file in ["Makefile", "game.c", "physics.c", "physics.h"] {
+            let text = std::fs::read_to_string(folder.join(file)).expect("a file of the example");
+            example.project.write(file, &text);
+        }
+        example.make();
+        example
+    }
+
+    fn make(&self) {
+        let mut make = Command::new("make");
+        make.arg(format!("REPOSITORY={}", repository().display())).current_dir(self.project.directory());
+        // cargo finds the workspace from the folder it runs in.
+        make.arg(format!("CARGO=cd {} && cargo", repository().display())).env("CARGO_TARGET_DIR", target());
+        make.env_remove("MAKEFLAGS");
+        ends_well(&mut make);
+    }
+
+    fn physics(&self) -> PathBuf {
+        self.project.path("build/libphysics.so")
+    }
+}
+
+#[test]
+fn the_example_plays_by_itself_without_a_session() {
+    let example = Example::new();
+    let printed = ends_well(Command::new(example.project.path("build/game")).args(["--frames", "12"]));
+    assert_eq!(printed.lines().count(), 12, "{printed}");
+    assert!(printed.contains("frame   11  score    10"), "{printed}");
+}
+
+#[test]
+fn an_edit_of_the_examples_c_file_is_live_after_make_and_the_ball_goes_on() {
+    let example = Example::new();
+    let mut published = Published::new(&example.project);
+    published.publish(&example.physics());
+    published.publish(&target().join("debug/libc_host_rules.so"));
+    let mut game = Command::new(example.project.path("build/game"));
+    game.env("PITSTOP_SESSION", published.directory());
+    let mut session = Session::start(game);
+    session.prints("score    10");
+    example.project.edit("physics.c", "'o'", "'@'");
+    example.make();
+    published.publish(&example.physics());
+    let line = session.prints("@");
+    let frame: u32 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a frame's number");
+    assert!(line.starts_with("frame") && frame > 9, "{line}");
+    // What the ball's type is in the game cannot change under it.
+    example.project.edit("physics.c", "physics_bounce(struct Ball *ball) {", "physics_bounce(double ball_height) {");
+    example.project.edit(
+        "physics.c",
+        "ball->height -= ball->speed;",
+        "struct Ball one = {ball_height, 0}, *ball = &one;",
+    );
+    example.make();
+    published.publish(&example.physics());
+    let refused = session.prints("-- not reloaded: ");
+    assert!(refused.contains("found extern \"C\" fn(f64) -> u32"), "{refused}");
+}
