@@ -1,8 +1,8 @@
 //! The host's handle: attach, safe point, units of work, events.
 
 use crate::config::Config;
-use crate::events::{Events, Listeners};
-use crate::gate::{Gate, Unit};
+use crate::events::{Events, LOCAL, Listeners};
+use crate::gate::{GATE, Gate, Unit};
 use crate::hooks::Hooks;
 use crate::inbox::{self, Message, Session};
 use crate::lent::services;
@@ -10,6 +10,7 @@ use crate::library::{Library, LibraryError, Shelf};
 use crate::load::Loaded;
 use crate::lock::lock;
 use crate::panics::{self, Panics};
+use crate::pending::{self, READY};
 use crate::program::Program;
 use crate::retained::wipe_stack;
 use crate::state::{Code, States};
@@ -42,13 +43,12 @@ pub(crate) struct Host {
     pid: u32,
     pub(crate) config: Config,
     pub(crate) program: Program,
-    pub(crate) gate: Gate,
     pub(crate) listeners: Listeners,
     pub(crate) shelf: Shelf,
     pub(crate) panics: Panics,
     pub(crate) hooks: Hooks,
     pub(crate) inbox: Sender<Message>,
-    /// Whether a plan waits: all that a safe point looks at.
+    /// Whether a plan waits, or something is asked for.
     ready: AtomicBool,
     pending: Mutex<Option<Plan>>,
     /// What a safe point is to do besides.
@@ -85,6 +85,11 @@ impl std::fmt::Debug for Host {
 }
 
 static HOST: OnceLock<Option<Host>> = OnceLock::new();
+
+/// The host of this process, where it takes part in a session.
+pub(crate) fn attached() -> Option<&'static Host> {
+    HOST.get()?.as_ref()
+}
 
 /// Attaches to the session that started this program, or to one that watches its build.
 ///
@@ -128,10 +133,23 @@ impl Pitstop {
     /// tried again at the next safe point.
     #[inline]
     pub fn safe_point(&self) {
-        if let Some(host) = self.host
-            && host.ready.load(Ordering::Acquire)
-        {
+        if READY.load(Ordering::Acquire) {
+            self.do_what_waits();
+        }
+    }
+
+    #[cold]
+    fn do_what_waits(&self) {
+        // Whatever comes from here on sets it again.
+        READY.store(false, Ordering::Release);
+        if let Some(host) = self.host.filter(|host| host.is_ready()) {
             host.safe_point();
+        }
+        if Gate::inside_here() || self.host.is_some_and(Host::is_ready) {
+            // Units of work are not waited for twice.
+            READY.store(true, Ordering::Release);
+        } else {
+            pending::carry_out(self.host.map_or_else(|| Config::default().wait, |host| host.config.wait));
         }
     }
 
@@ -141,10 +159,7 @@ impl Pitstop {
     /// Waits while a swap is about to happen, unless this thread is in a unit already.
     #[track_caller]
     pub fn enter(&self) -> Unit<'static> {
-        match self.host {
-            Some(host) => host.gate.enter(Location::caller()),
-            None => Unit::inert(),
-        }
+        if self.host.is_some() || pending::is_used() { GATE.enter(Location::caller()) } else { Unit::inert() }
     }
 
     /// Goes back to the generation that was live before, at the next safe point: with the same proof, and with carried
@@ -172,10 +187,11 @@ impl Pitstop {
         }
     }
 
-    /// What happens in the session from now on, of the watcher's side too: to show it in the program's own window.
+    /// What happens in the session from now on, of the watcher's side too: to show it in the program's own window. Without one,
+    /// what happens with plugins and followed libraries.
     #[must_use]
     pub fn events(&self) -> Events {
-        self.host.map_or_else(Events::none, |host| host.listeners.subscribe())
+        self.host.map_or(&LOCAL, |host| &host.listeners).subscribe()
     }
 
     /// Has `callback` run on this thread, every 16 ms, whenever a call on it is held after a panic (see
@@ -237,7 +253,6 @@ impl Host {
             pid: std::process::id(),
             config,
             program,
-            gate: Gate::default(),
             listeners: Listeners::default(),
             shelf: Shelf::default(),
             panics: Panics::default(),
@@ -283,7 +298,7 @@ impl Host {
         let mut pending = lock(&self.asked);
         let kept = pending.filter(|pending| pending.end || pending.save > asked.save);
         *pending = Some(kept.unwrap_or(asked));
-        self.ready.store(true, Ordering::Release);
+        self.wake();
         self.panics.held.wake();
     }
 
@@ -301,11 +316,16 @@ impl Host {
             plan.fresh.extend(kept);
         }
         *pending = Some(plan);
-        self.ready.store(true, Ordering::Release);
+        self.wake();
         self.panics.held.wake();
     }
 
-    #[cold]
+    /// Has the next safe point look.
+    fn wake(&self) {
+        self.ready.store(true, Ordering::Release);
+        READY.store(true, Ordering::Release);
+    }
+
     fn safe_point(&'static self) {
         *lock(&self.swapper) = Some(std::thread::current().id());
         self.swap();
@@ -341,6 +361,8 @@ impl Host {
             }
             return;
         }
+        // Whatever comes from here on sets it again.
+        self.ready.store(false, Ordering::Release);
         if let Some(asked) = lock(&self.asked).take() {
             self.save(asked.save);
             if asked.end {
@@ -348,13 +370,10 @@ impl Host {
             }
         }
         if patience.not_before.is_some_and(|moment| Instant::now() < moment) {
-            return;
+            return self.wake();
         }
         let mut pending = lock(&self.pending);
-        let Some(mut plan) = pending.take() else {
-            self.ready.store(lock(&self.asked).is_some(), Ordering::Release);
-            return;
-        };
+        let Some(mut plan) = pending.take() else { return };
         // What comes meanwhile takes its place.
         drop(pending);
         let live = lock(&self.live).clone();
@@ -380,7 +399,7 @@ impl Host {
                 let since = *patience.since.get_or_insert_with(Instant::now);
                 let gave_up = since.elapsed() >= self.config.patience;
                 if gave_up {
-                    self.gate.open();
+                    GATE.open();
                     patience.since = None;
                     patience.not_before = Some(Instant::now() + self.config.patience);
                 }
@@ -390,8 +409,9 @@ impl Host {
                 patience.told = !gave_up;
             }
         }
-        let waits = lock(&self.pending).is_some() || lock(&self.asked).is_some();
-        self.ready.store(waits, Ordering::Release);
+        if lock(&self.pending).is_some() {
+            self.wake();
+        }
     }
 
     /// A plan that could not be carried out yet waits on, unless another has come.

@@ -10,32 +10,28 @@ use std::time::Duration;
 const KEPT: usize = 256;
 
 /// What happens in the session, from [`Pitstop::events`](crate::Pitstop::events). A listener that does not read loses the
-/// oldest events and holds nothing up. Without a session there are none.
+/// oldest events and holds nothing up. Without a session there are only those of plugins and of followed libraries.
 #[derive(Debug)]
-pub struct Events(Option<Receiver<Event>>);
+pub struct Events(Receiver<Event>);
 
 impl Events {
-    pub(crate) fn none() -> Self {
-        Self(None)
-    }
-
     /// The next event, if there is one already.
     pub fn try_next(&mut self) -> Option<Event> {
-        self.0.as_ref()?.try_recv().ok()
+        self.0.try_recv().ok()
     }
 
     /// The next event, for which it waits up to `timeout`.
     pub fn next_within(&mut self, timeout: Duration) -> Option<Event> {
-        self.0.as_ref()?.recv_timeout(timeout).ok()
+        self.0.recv_timeout(timeout).ok()
     }
 }
 
 impl Iterator for Events {
     type Item = Event;
 
-    /// The next event, for which it waits; `None` without a session.
+    /// The next event, for which it waits; `None` once there can be none any more.
     fn next(&mut self) -> Option<Event> {
-        self.0.as_ref()?.recv().ok()
+        self.0.recv().ok()
     }
 }
 
@@ -43,12 +39,30 @@ impl Iterator for Events {
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<Vec<(Sender<Event>, Receiver<Event>)>>);
 
+/// Those of a program without a session.
+pub(crate) static LOCAL: Listeners = Listeners(Mutex::new(Vec::new()));
+
+/// Writes what a person should know to the program's log.
+pub(crate) fn log_event(event: &Event) {
+    match event {
+        Event::Rejected { crate_name, generation, reasons } => {
+            for reason in reasons {
+                log::warn!("pitstop: {crate_name} generation {generation} refused: {reason}");
+            }
+        }
+        Event::Live { crate_name, generation, edit_to_live_ms, .. } => {
+            log::info!("pitstop: {crate_name} generation {generation} is live, {edit_to_live_ms:.0} ms after the edit");
+        }
+        _ => {}
+    }
+}
+
 impl Listeners {
     pub(crate) fn subscribe(&self) -> Events {
         let (sender, receiver) = bounded(KEPT);
         let mut listeners = lock(&self.0);
         listeners.push((sender, receiver.clone()));
-        Events(Some(receiver))
+        Events(receiver)
     }
 
     pub(crate) fn tell(&self, event: &Event) {

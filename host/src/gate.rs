@@ -12,14 +12,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-#[derive(Default)]
+/// The gate of this process.
+pub(crate) static GATE: Gate = Gate::new();
+
 pub(crate) struct Gate {
     state: Mutex<State>,
     emptied: Condvar,
     opened: Condvar,
 }
 
-#[derive(Default)]
 struct State {
     door: Door,
     next: u64,
@@ -27,9 +28,8 @@ struct State {
 }
 
 /// Whether new units may begin.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 enum Door {
-    #[default]
     Open,
     /// A safe point is at it right now.
     Closed,
@@ -94,6 +94,11 @@ impl Drop for Outside<'_> {
 }
 
 impl Gate {
+    const fn new() -> Self {
+        let state = State { door: Door::Open, next: 0, inside: Vec::new() };
+        Self { state: Mutex::new(state), emptied: Condvar::new(), opened: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code of a user's runs under this lock, so a poisoned one holds good data.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_closed_gate_names_who_is_inside_and_lets_nobody_new_in() {
-        let gate = Gate::default();
+        let gate = Gate::new();
         let unit = gate.enter(Location::caller());
         let names = gate.close(Duration::from_millis(1)).expect_err("a unit is inside");
         assert!(names[0].place.contains("gate.rs"), "{names:?}");
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_for_units_between_its_safe_points_is_not_locked_out() {
-        let gate = Gate::default();
+        let gate = Gate::new();
         let long = gate.enter(Location::caller());
         assert!(gate.close(Duration::from_millis(20)).is_err());
         // No further safe point comes: the unit is let in all the same.
@@ -235,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_unit_within_a_unit_does_not_wait() {
-        let gate = Gate::default();
+        let gate = Gate::new();
         let outer = gate.enter(Location::caller());
         assert!(gate.close(Duration::ZERO).is_err());
         drop(gate.enter(Location::caller()));
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_held_unit_is_not_waited_for_and_comes_back_when_the_gate_is_open() {
-        let gate = Gate::default();
+        let gate = Gate::new();
         let unit = gate.enter(Location::caller());
         let outside = gate.step_out();
         assert_eq!(gate.close(Duration::ZERO), Ok(()));
@@ -263,7 +268,7 @@ mod tests {
 
     #[test]
     fn threads_that_are_never_all_idle_cannot_starve_a_swap() {
-        let gate = Gate::default();
+        let gate = Gate::new();
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             for _ in 0..4 {

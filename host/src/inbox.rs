@@ -3,6 +3,7 @@
 //! Everything that reaches the thread comes through one channel; callbacks only enqueue.
 
 use crate::attach::{Asked, Host};
+use crate::events::log_event;
 use crate::history::History;
 use crate::lent::services;
 use crate::load::load;
@@ -10,7 +11,7 @@ use crate::program::Program;
 use crate::retained::{FreshGround, Retained, wipe_stack};
 use crate::state::{Code, Save};
 use crate::swap::{Plan, Target, slot_stores};
-use crate::verify::{Against, Candidate, Verified, verify};
+use crate::verify::{Against, Candidate, Verified, inside, verify};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use notify::{RecursiveMode, Watcher};
 use pitstop_contract::event::{Event, Why};
@@ -339,8 +340,14 @@ impl Inbox {
         let mut groups: BTreeMap<Generation, Vec<Image>> = BTreeMap::new();
         for image in manifest.images {
             let seen = self.seen.get(&image.crate_name);
-            if seen.is_none_or(|seen| image.generation > *seen) {
-                self.seen.insert(image.crate_name.clone(), image.generation);
+            if seen.is_some_and(|seen| image.generation <= *seen) {
+                continue;
+            }
+            self.seen.insert(image.crate_name.clone(), image.generation);
+            if image.kind == Kind::Plugin {
+                // No part of the program's own code.
+                self.hand_over(&image);
+            } else {
                 groups.entry(image.generation).or_default().push(image);
             }
         }
@@ -350,6 +357,17 @@ impl Inbox {
         }
         if !fresh.is_empty() {
             self.offer(fresh);
+        }
+    }
+
+    /// A plugin's file, to whoever loads plugins.
+    fn hand_over(&mut self, image: &Image) {
+        match inside(&image.file) {
+            Ok(()) => crate::plugin::published(image, &self.session.directory.join(&image.file)),
+            Err(reason) => {
+                let (crate_name, generation) = (image.crate_name.clone(), image.generation);
+                self.report(Event::Rejected { crate_name, generation, reasons: vec![reason] });
+            }
         }
     }
 
@@ -457,19 +475,7 @@ impl Inbox {
     }
 
     fn report(&mut self, event: Event) {
-        match &event {
-            Event::Rejected { crate_name, generation, reasons } => {
-                for reason in reasons {
-                    log::warn!("pitstop: {crate_name} generation {generation} refused: {reason}");
-                }
-            }
-            Event::Live { crate_name, generation, edit_to_live_ms, .. } => {
-                log::info!(
-                    "pitstop: {crate_name} generation {generation} is live, {edit_to_live_ms:.0} ms after the edit"
-                );
-            }
-            _ => {}
-        }
+        log_event(&event);
         self.retained.note(&event);
         self.session.append(&event);
         self.host.listeners.tell(&event);
@@ -484,6 +490,7 @@ impl Inbox {
     fn pass_on_events(&mut self) {
         let path = self.session.directory.join(EVENTS);
         for event in appended::<Event>(&path, &mut self.events_read) {
+            crate::plugin::heard(&event);
             self.host.listeners.tell(&event);
         }
     }

@@ -25,6 +25,7 @@ mod attach;
 mod config;
 mod crash;
 mod events;
+mod follow;
 mod gate;
 mod history;
 mod hooks;
@@ -32,6 +33,7 @@ mod lent;
 mod library;
 mod lock;
 mod panics;
+mod pending;
 mod plugin;
 mod program;
 mod retained;
@@ -44,4 +46,7 @@ pub use gate::Unit;
 pub use library::{Function, FunctionError, Library, LibraryError};
 pub use pitstop_contract::event::{Event, Stages, Waited};
 pub use pitstop_contract::{Generation, Reason, Rule};
-pub use pitstop_reloadable::{OnPanic, State, Swap};
+pub use pitstop_reloadable::{Metadata, OnPanic, Plugin, PluginError, State, Swap};
+pub use plugin::{
+    ConfigError, PluginHandle, PluginInfo, PluginState, Plugins, PluginsError, Route, VersionInfo, VersionRef, split,
+};

@@ -163,12 +163,35 @@ impl Loaded {
 
     /// The address of an exported symbol.
     pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {
-        // SAFETY: the symbol is only looked up; whoever calls it answers for its type.
-        let symbol = unsafe { self.library.get::<*const ()>(name) };
-        // SAFETY: as above; the address outlives the symbol, since the image stays mapped.
-        let pointer = unsafe { symbol.ok()?.try_as_raw_ptr() }?;
-        Some(pointer.cast_const().cast())
+        symbol(&self.library, name)
     }
+}
+
+/// A plugin's library. It stays mapped for the life of the process: it may have started threads, and given out pointers.
+pub(crate) struct Mapped(ManuallyDrop<Library>);
+
+/// Maps a plugin's library.
+///
+/// # Errors
+/// What the system's loader says.
+pub(crate) fn map(path: &Path) -> Result<Mapped, Reason> {
+    let (library, _) = open(path, 0).map_err(|error| refused(path, &error))?;
+    Ok(Mapped(ManuallyDrop::new(library)))
+}
+
+impl Mapped {
+    /// The address of an exported symbol.
+    pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {
+        symbol(&self.0, name)
+    }
+}
+
+fn symbol(library: &Library, name: &str) -> Option<*const ()> {
+    // SAFETY: the symbol is only looked up; whoever calls it answers for its type.
+    let symbol = unsafe { library.get::<*const ()>(name) };
+    // SAFETY: as above; the address outlives the symbol, since the library stays mapped.
+    let pointer = unsafe { symbol.ok()?.try_as_raw_ptr() }?;
+    Some(pointer.cast_const().cast())
 }
 
 #[cfg(target_os = "linux")]

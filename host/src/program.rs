@@ -89,7 +89,7 @@ impl Program {
 }
 
 /// The very file that runs, even if another lies at its path by now.
-fn executable() -> std::io::Result<Vec<u8>> {
+pub(crate) fn executable() -> std::io::Result<Vec<u8>> {
     if cfg!(target_os = "linux") { std::fs::read("/proc/self/exe") } else { std::fs::read(std::env::current_exe()?) }
 }
 

@@ -4,6 +4,7 @@
 //! live before stays mapped: a thread may be inside it.
 
 use crate::attach::Host;
+use crate::gate::GATE;
 use crate::load::Loaded;
 use crate::program::Program;
 use crate::state::Obstacle;
@@ -120,11 +121,11 @@ pub(crate) enum Outcome {
 
 /// Carries a plan out, or waits for up to the host's limit and leaves the gate closed.
 pub(crate) fn swap(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
-    if let Err(waited) = host.gate.close(host.config.wait) {
+    if let Err(waited) = GATE.close(host.config.wait) {
         return Outcome::Busy(waited);
     }
     let outcome = exchange(host, plan, live);
-    host.gate.open();
+    GATE.open();
     outcome
 }
 
@@ -214,7 +215,7 @@ fn became_live(image: &Loaded, begun: Instant, took: Duration, now_us: u64) -> E
         },
         slots: match facts.kind {
             Kind::Reloadable => image.bodies.len(),
-            Kind::Library => 0,
+            Kind::Library | Kind::Plugin => 0,
         },
         image_bytes: facts.bytes,
     }

@@ -2,6 +2,7 @@
 
 use crate::process::fault;
 use pitstop_contract::event::{Answer, Event, MigratedState, RetainedImage, Why};
+use pitstop_contract::manifest::plugin_of;
 use pitstop_contract::{Generation, Reason, Rule};
 
 pub(crate) const GREEN: &str = "\x1b[1;32m";
@@ -28,6 +29,11 @@ pub(crate) fn finding(reason: &Reason) -> String {
 
 pub(crate) fn label(colour: &str, word: &str) -> String {
     format!("{colour}{word:>12}\x1b[0m ")
+}
+
+/// An image's name in words.
+pub(crate) fn named(image: &str) -> String {
+    plugin_of(image).map_or_else(|| image.to_owned(), |name| format!("plugin {name}"))
 }
 
 /// `is_live`: the program was built, and may be running.
@@ -59,9 +65,11 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
             return None;
         }
         Event::Attached { .. } | Event::Wanted { .. } | Event::Verified { .. } => return None,
+        Event::PluginWanted { .. } | Event::PluginForgotten { .. } => return None,
         Event::BuildFailed { crate_name, errors, rendered, .. } => {
             let plural = if *errors == 1 { "" } else { "s" };
             let head = label(RED, "Not built");
+            let crate_name = named(crate_name);
             let so = if is_live { "the program goes on as it is" } else { "waiting for the edit that mends it" };
             format!("{}\n{head}{crate_name}: {errors} error{plural}; {so}", rendered.trim_end())
         }
@@ -71,7 +79,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         }
         Event::Rejected { crate_name, generation, reasons } => {
             let head = label(YELLOW, "Refused");
-            let mut text = format!("{head}{crate_name} #{generation}; the program goes on as it is");
+            let mut text = format!("{head}{} #{generation}; the program goes on as it is", named(crate_name));
             reasons.iter().for_each(|reason| text.push_str(&finding(reason)));
             // Many parts of types may differ, and one thing is to be done about all of them.
             if let Some(reason) = reasons.iter().find(|reason| reason.rule == Rule::Layout) {
@@ -92,11 +100,16 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
             let what = if *gave_up { "gave up for now on" } else { "waits for" };
             format!("{}#{generation} {what} {}", label(YELLOW, "Waiting"), who.join(", "))
         }
-        Event::Live { crate_name, generation, edit_to_live_ms, stages, .. } => format!(
-            "{}{crate_name} #{generation} in {edit_to_live_ms:.0} ms (rustc {:.0})",
-            label(GREEN, "Live"),
-            stages.build
-        ),
+        Event::Live { crate_name, generation, edit_to_live_ms, stages, .. } => {
+            let build = match plugin_of(crate_name) {
+                None => format!(" (rustc {:.0})", stages.build),
+                Some(_) if stages.build > 0.0 => format!(" (build {:.0})", stages.build),
+                // Something else has built it.
+                Some(_) => String::new(),
+            };
+            let name = named(crate_name);
+            format!("{}{name} #{generation} in {edit_to_live_ms:.0} ms{build}", label(GREEN, "Live"))
+        }
         Event::Panicked { function, generation, message, location, count, answer, .. } => {
             let head = label(RED, "Panicked");
             let place = location.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
@@ -121,7 +134,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         },
         Event::Migrated { crate_name, generation, states, took_ms } => {
             let states = list(states.iter().map(migrated));
-            format!("{}{states} to {crate_name} #{generation} in {took_ms:.1} ms", label(GREEN, "Migrated"))
+            format!("{}{states} to {} #{generation} in {took_ms:.1} ms", label(GREEN, "Migrated"), named(crate_name))
         }
         // What it is for is told by itself: a restart, a crash.
         Event::Saved { lost, .. } if lost.is_empty() => return None,
@@ -145,6 +158,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         }
         Event::RolledBack { crate_name, from, generation, why } => {
             let to = match *generation {
+                Generation::LINKED if plugin_of(crate_name).is_some() => "what the program began with".to_owned(),
                 Generation::LINKED => "what it was built with".to_owned(),
                 generation => format!("#{generation}"),
             };
@@ -153,7 +167,7 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
                 Why::Undo => label(GREEN, "Undone"),
                 Why::Redo => label(GREEN, "Redone"),
             };
-            format!("{head}{crate_name} from #{from} to {to}")
+            format!("{head}{} from #{from} to {to}", named(crate_name))
         }
         Event::Crashed { name, address, thread, generation, function, backtrace, .. } => {
             let function = function.as_deref().unwrap_or("the program");
@@ -208,7 +222,12 @@ pub(crate) fn retained(images: &[RetainedImage]) -> (u64, String) {
     let bytes = old.clone().map(|image| image.resident_bytes.unwrap_or(image.mapped_bytes)).sum();
     let held = old.clone().find(|image| !image.held_by.is_empty());
     let held = held.map(|image| {
-        format!("; {} #{} is held by {}", image.crate_name, image.generation, list(image.held_by.iter().cloned()))
+        format!(
+            "; {} #{} is held by {}",
+            named(&image.crate_name),
+            image.generation,
+            list(image.held_by.iter().cloned())
+        )
     });
     let (mib, held) = (bytes >> 20, held.unwrap_or_default());
     (bytes, format!("{}{mib} MiB by {} earlier images{held}", label(BLUE, "Retained"), old.count()))
@@ -256,6 +275,33 @@ mod tests {
         };
         let expected = "error: a\nerror: b\n   Not built logic: 2 errors; the program goes on as it is";
         assert_eq!(shown(&event), expected);
+    }
+
+    #[test]
+    fn a_plugin_is_called_by_its_name() {
+        let live = |crate_name: &str, build| Event::Live {
+            crate_name: crate_name.into(),
+            generation: Generation(4),
+            edit_to_live_ms: 20.0,
+            stages: pitstop_contract::event::Stages { build, ..Default::default() },
+            slots: 0,
+            image_bytes: 1,
+        };
+        assert_eq!(shown(&live("logic", 12.0)), "        Live logic #4 in 20 ms (rustc 12)");
+        assert_eq!(shown(&live("plugin:greeter", 12.0)), "        Live plugin greeter #4 in 20 ms (build 12)");
+        assert_eq!(shown(&live("plugin:greeter", 0.0)), "        Live plugin greeter #4 in 20 ms");
+        let failed = Event::BuildFailed {
+            generation: Generation(5),
+            crate_name: "plugin:greeter".into(),
+            errors: 1,
+            rendered: "greeter.c:1: error".into(),
+        };
+        let expected = "greeter.c:1: error\n   Not built plugin greeter: 1 error; the program goes on as it is";
+        assert_eq!(shown(&failed), expected);
+        let reason = Reason::new(Rule::Load, "greeter.so", "a table", "none", "export it");
+        let crate_name = "plugin:greeter".to_owned();
+        let refused = Event::Rejected { crate_name, generation: Generation(5), reasons: vec![reason] };
+        assert!(shown(&refused).starts_with("     Refused plugin greeter #5; the program goes on as it is\n"));
     }
 
     #[test]

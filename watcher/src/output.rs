@@ -1,6 +1,6 @@
 //! What the command says: lines for a person on standard error, or events as JSON on standard output.
 
-use crate::describe::{BLUE, GREEN, YELLOW, describe, label, retained};
+use crate::describe::{BLUE, GREEN, YELLOW, describe, label, named, retained};
 use crate::process::terminal_is_taken;
 use pitstop_contract::event::Event;
 use std::collections::BTreeSet;
@@ -88,8 +88,9 @@ impl Output {
     fn proof(&mut self, crate_name: &str, gaps: &[String], notes: &[String]) {
         for gap in gaps {
             let text = format!(
-                "{}{crate_name}: {gap}; there, only signatures and sizes are compared",
-                label(YELLOW, "Unproven")
+                "{}{}: {gap}; there, only signatures and sizes are compared",
+                label(YELLOW, "Unproven"),
+                named(crate_name)
             );
             if self.warned.insert(text.clone()) {
                 self.line(text);

@@ -82,7 +82,7 @@ impl Shop {
                 crc32: crc32fast::hash(&bytes),
                 layouts: match artifact.kind {
                     Kind::Reloadable => Some(attach_layouts(artifact, &bytes)?),
-                    Kind::Library => None,
+                    Kind::Library | Kind::Plugin => None,
                 },
                 edit_at_us: timing.edit_at_us,
                 published_at_us: now_us(),
@@ -148,9 +148,25 @@ impl Shop {
         self.newest.get(crate_name).map(|image| image.generation)
     }
 
-    /// Whether this is asked for by name.
-    pub(crate) fn is_library(&self, crate_name: &str) -> bool {
-        self.newest.get(crate_name).is_some_and(|image| image.kind == Kind::Library)
+    /// Whether this is asked for by name, and so no part of the program that is built anew.
+    pub(crate) fn is_asked_for(&self, crate_name: &str) -> bool {
+        self.newest.get(crate_name).is_some_and(|image| image.kind != Kind::Reloadable)
+    }
+
+    /// Publishes an image no longer. Its file stays as long as others do: calls may go on in it.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written: what was published before stays.
+    pub(crate) fn withdraw(&mut self, session: &Session, name: &str) -> std::io::Result<()> {
+        let mut images = self.newest.clone();
+        if images.remove(name).is_none() {
+            return Ok(());
+        }
+        let highest = images.values().map(|image| image.generation).max().unwrap_or(Generation::LINKED);
+        write(session, highest, &images)?;
+        self.newest = images;
+        self.history.live.remove(name);
+        Ok(())
     }
 
     /// The highest generation that is published.
@@ -302,6 +318,27 @@ mod tests {
         }
         let dropped = shop.roll_back(&session, Generation(2)).expect("published");
         assert_eq!((published(&session), dropped), (set(&[("left", 1), ("right", 3)]), vec!["left".to_owned()]));
+    }
+
+    #[test]
+    fn what_a_host_runs_and_what_it_may_take_next_is_never_removed() {
+        let target = tempfile::tempdir().expect("a folder");
+        let session = Session::begin(target.path(), target.path()).expect("a session");
+        let mut shop = Shop::default();
+        let name = pitstop_contract::manifest::plugin_image("greeter");
+        for generation in 1..=30 {
+            publish(&mut shop, &session, generation, &[&name]);
+            if generation % 10 == 1 {
+                shop.mapped(&name, Generation(generation));
+            }
+            shop.prune();
+        }
+        let kept = (1..=30).filter(|number| session.directory.join(IMAGES).join(format!("{name}-{number}")).exists());
+        let kept: Vec<u32> = kept.collect();
+        assert!(kept.starts_with(&[1, 11, 21]) && kept.ends_with(&[26, 27, 28, 29, 30]), "{kept:?}");
+        shop.withdraw(&session, &name).expect("withdrawn");
+        assert_eq!(published(&session), set(&[]));
+        assert!(session.directory.join(IMAGES).join(format!("{name}-30")).exists());
     }
 
     #[test]

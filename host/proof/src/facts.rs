@@ -62,7 +62,8 @@ pub fn compare(crate_name: &str, descriptor: &Descriptor, bytes: &[u8], built: &
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
-fn differences(image: &Facts, host: &Facts, reasons: &mut Vec<Reason>) {
+/// The facts that differ though they must not.
+pub(crate) fn differences(image: &Facts, host: &Facts, reasons: &mut Vec<Reason>) {
     for (key, rule, advice) in EQUAL {
         let (expected, found) = (host.get(key), image.get(key));
         if expected != found {

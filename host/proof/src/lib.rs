@@ -13,6 +13,7 @@ mod compiler;
 mod complete;
 mod debug_info;
 mod image;
+mod plugin;
 mod prove;
 
 pub use built::Built;
@@ -21,4 +22,5 @@ pub use complete::{complete, whole};
 pub use debug_info::data::section;
 pub use debug_info::split::{Companion, Companions};
 pub use image::{described, descriptor, exports};
+pub use plugin::{Interface, prove_plugin};
 pub use prove::{Image, Proof, agree_on, carried, crosses, prove, prove_kept_by_type};

@@ -92,7 +92,12 @@ pub fn carried(maker: (&Layouts, &str), other: (&Layouts, &str)) -> Result<Compa
     }
 }
 
-fn layouts(crate_name: &str, image: &Image, built: &Built, expected: &Layouts) -> Result<Proof, Vec<Reason>> {
+pub(crate) fn layouts(
+    crate_name: &str,
+    image: &Image,
+    built: &Built,
+    expected: &Layouts,
+) -> Result<Proof, Vec<Reason>> {
     let found = &image.layouts;
     let is_public = |name: &str| built.slots.get(name).is_some_and(|slot| slot.public);
     let comparison = compare(expected, found, |root| crosses(crate_name, root, built, found));

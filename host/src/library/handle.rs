@@ -186,7 +186,8 @@ fn function_type<F: Copy + 'static>() -> Result<&'static str, FunctionError> {
     }
 }
 
-fn find_beside_executable(name: &str) -> Result<PathBuf, LibraryError> {
+/// The library of a crate beside the executable, or a file.
+pub(crate) fn find_beside_executable(name: &str) -> Result<PathBuf, LibraryError> {
     let absent = |looked: String| LibraryError::Absent { name: name.to_owned(), looked };
     if is_path(name) {
         let path = PathBuf::from(name);

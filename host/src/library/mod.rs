@@ -3,5 +3,6 @@
 mod handle;
 mod shelf;
 
+pub(crate) use handle::find_beside_executable;
 pub use handle::{Function, FunctionError, Library, LibraryError};
 pub(crate) use shelf::Shelf;

@@ -5,7 +5,7 @@
 
 use super::Culprit;
 use crate::attach::Host;
-use crate::gate::Gate;
+use crate::gate::{GATE, Gate};
 use crate::inbox::Message;
 use crate::lock::lock;
 use crossbeam_channel::{Receiver, TryRecvError};
@@ -91,7 +91,7 @@ fn say_once(host: &Host, function: &str, over: Reply) {
 /// Whether other code came.
 fn wait(host: &'static Host, code: &Culprit) -> bool {
     let swaps = !Gate::inside_here() && host.swaps_here();
-    let _outside = host.gate.step_out();
+    let _outside = GATE.step_out();
     let mut watched = Watched::default();
     let mut ready_since = None;
     loop {

@@ -41,6 +41,17 @@ pub(crate) enum Mechanism {
     Exec,
 }
 
+impl Mechanism {
+    /// As configuration files have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dylib => "dylib",
+            Self::C => "c",
+            Self::Exec => "exec",
+        }
+    }
+}
+
 /// What it is loaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {

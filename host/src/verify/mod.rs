@@ -60,7 +60,7 @@ pub(crate) fn verify(candidate: Candidate, against: &Against<'_>) -> Result<Veri
     identical(&path, &bytes, image.bytes, image.crc32).map_err(one)?;
     complete(&path, &bytes).map_err(one)?;
     let (contents, proof) = match image.kind {
-        Kind::Library => {
+        Kind::Library | Kind::Plugin => {
             let exports = exports(&path, &bytes).map_err(one)?;
             against.shelf.prove(&image.crate_name, &path, &exports)?;
             (Contents::default(), Proof::default())
@@ -122,7 +122,7 @@ fn one(reason: Reason) -> Vec<Reason> {
 }
 
 /// The manifest names files of the session directory, nothing else.
-fn inside(file: &str) -> Result<(), Reason> {
+pub(crate) fn inside(file: &str) -> Result<(), Reason> {
     let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if is_inside {
         return Ok(());

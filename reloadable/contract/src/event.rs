@@ -32,6 +32,40 @@ pub enum Event {
         /// The file, absolute.
         path: String,
     },
+    /// A host asks for a plugin: the watcher builds it where it is told how, publishes it now and whenever it is another, as
+    /// the image `plugin:<name>`.
+    PluginWanted {
+        /// By which the program knows it.
+        name: String,
+        /// The file that it is loaded from, absolute; none where the watcher makes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        artifact: Option<String>,
+        /// The crate of the workspace that it is.
+        #[serde(rename = "crate", default, skip_serializing_if = "Option::is_none")]
+        crate_name: Option<String>,
+        /// How it is built, where it is not a crate.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        build: Option<Recipe>,
+        /// Where it is built, absolute.
+        directory: String,
+    },
+    /// A host has unloaded a plugin: it is neither watched nor built for this host any more.
+    PluginForgotten {
+        /// By which the program knew it.
+        name: String,
+    },
+    /// A version of a plugin has ended: no call of it runs any more.
+    Retired {
+        /// The plugin.
+        #[serde(rename = "crate")]
+        crate_name: String,
+        /// The version's number.
+        generation: Generation,
+        /// How many calls it had.
+        calls: u64,
+        /// How many of them ended in an error.
+        errors: u64,
+    },
     /// Files changed, in content and not only in time stamp.
     Change {
         /// Which, relative to the workspace where they are inside it.
@@ -255,6 +289,15 @@ pub enum Event {
         /// A sentence.
         message: String,
     },
+}
+
+/// How a plugin is built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Program and arguments, which no shell looks at; in each, `{out}` is the file to write.
+    pub command: Vec<String>,
+    /// Files and folders, absolute, whose change asks for a build.
+    pub watch: Vec<String>,
 }
 
 /// A carried value that has another layout now.

@@ -28,12 +28,29 @@ pub enum Kind {
     Reloadable,
     /// By symbol: any dynamic library, asked for with `Pitstop::library`.
     Library,
+    /// By the plugin's mechanism: a file of any kind, asked for with [`Event::PluginWanted`](crate::event::Event).
+    Plugin,
+}
+
+/// What the name of a plugin's image begins with.
+const PLUGIN: &str = "plugin:";
+
+/// The name of a plugin's image, in the manifest and in events.
+#[must_use]
+pub fn plugin_image(name: &str) -> String {
+    format!("{PLUGIN}{name}")
+}
+
+/// The plugin that an image is of, by the image's name.
+#[must_use]
+pub fn plugin_of(image: &str) -> Option<&str> {
+    image.strip_prefix(PLUGIN)
 }
 
 /// One staged image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
-    /// The crate's name as rustc knows it, or the path that a library was asked for by.
+    /// The crate's name as rustc knows it, the path that a library was asked for by, or [`plugin_image`].
     #[serde(rename = "crate")]
     pub crate_name: String,
     /// How its functions are found.

@@ -28,7 +28,8 @@ pub(crate) fn expand(arguments: &TokenStream, mut item: ItemImpl) -> syn::Result
         let message = "a crate exports one plugin: put the other one into a crate of its own";
         return Err(syn::Error::new_spanned(&item.self_ty, message));
     }
-    let says = |name: &str| item.items.iter().any(|item| matches!(item, ImplItem::Fn(found) if found.sig.ident == name));
+    let says =
+        |name: &str| item.items.iter().any(|item| matches!(item, ImplItem::Fn(found) if found.sig.ident == name));
     let says_metadata = says("metadata");
     let rt = runtime();
     if !says_metadata {

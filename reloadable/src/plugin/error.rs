@@ -140,7 +140,10 @@ impl fmt::Display for PluginError {
                 write!(f, "the plugin took longer than {limit:?}; `limits.time_ms` says how long it may take")
             }
             Self::TooMuchOutput { limit } => {
-                write!(f, "the plugin's output is longer than {limit} bytes; `limits.output_bytes` says how long it may be")
+                write!(
+                    f,
+                    "the plugin's output is longer than {limit} bytes; `limits.output_bytes` says how long it may be"
+                )
             }
             Self::NotText { valid_up_to, length } => {
                 write!(f, "the plugin's output is no UTF-8 after its first {valid_up_to} of {length} bytes")

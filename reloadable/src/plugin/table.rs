@@ -69,9 +69,8 @@ pub struct PluginTable {
     /// Words separated by spaces, the same; may be null.
     pub capabilities: *const c_char,
     /// Makes an instance, or says why not in `error`.
-    pub create: Option<
-        unsafe extern "C" fn(host: *const PluginHost, instance: *mut *mut c_void, error: *mut Buffer) -> Status,
-    >,
+    pub create:
+        Option<unsafe extern "C" fn(host: *const PluginHost, instance: *mut *mut c_void, error: *mut Buffer) -> Status>,
     /// Makes the output of an input, or a message. Any thread, and several at once.
     pub process: Option<
         unsafe extern "C" fn(instance: *mut c_void, input: *const u8, length: usize, output: *mut Buffer) -> Status,

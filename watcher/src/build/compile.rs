@@ -1,7 +1,7 @@
 //! Runs a set of compilations in the order of their dependencies, several at a time, and stops them all when told to.
 
 use super::arguments::{Linkage, Place, command};
-use crate::process::kill_tree;
+use super::cancel::Cancel;
 use crate::program::{Form, Job, Program};
 use crate::stage::Artifact;
 use crate::unit::Compiler;
@@ -12,41 +12,6 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Stops a running set of compilations from another thread.
-#[derive(Clone, Default)]
-pub(crate) struct Cancel(Arc<Mutex<Running>>);
-
-#[derive(Default)]
-struct Running {
-    cancelled: bool,
-    pids: BTreeSet<u32>,
-}
-
-impl Cancel {
-    /// Kills the compilers and their linkers; what they wrote so far is of no use to anybody.
-    pub(crate) fn cancel(&self) {
-        let mut running = self.lock();
-        running.cancelled = true;
-        running.pids.iter().for_each(|&pid| kill_tree(pid));
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
-    }
-
-    /// Takes a step unless this was cancelled. Whoever cancels waits for the end of the step, and so it never touches what
-    /// the next compiler writes under the same name.
-    fn unless_cancelled<T>(&self, step: impl FnOnce() -> T) -> Option<T> {
-        let running = self.lock();
-        (!running.cancelled).then(step)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What came of a set of compilations.
 #[derive(Debug)]
@@ -176,19 +141,10 @@ fn start(job: Job, command: Command, cancel: Cancel, sender: Sender<Finished>) {
 fn run(mut command: Command, cancel: &Cancel) -> (bool, Diagnostics) {
     let failed = |message: String| (false, Diagnostics { errors: 1, warnings: Vec::new(), rendered: message });
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = {
-        // Under the lock, so that a compiler is either never started or known to whoever cancels.
-        let mut running = cancel.lock();
-        if running.cancelled {
-            return failed(String::new());
-        }
-        match command.spawn() {
-            Ok(child) => {
-                running.pids.insert(child.id());
-                child
-            }
-            Err(error) => return failed(format!("cannot start {}: {error}", command.get_program().display())),
-        }
+    let mut child = match cancel.spawn(&mut command) {
+        Some(Ok(child)) => child,
+        Some(Err(error)) => return failed(format!("cannot start {}: {error}", command.get_program().display())),
+        None => return failed(String::new()),
     };
     let mut text = String::new();
     if let Some(mut stderr) = child.stderr.take() {
@@ -197,7 +153,7 @@ fn run(mut command: Command, cancel: &Cancel) -> (bool, Diagnostics) {
         text = String::from_utf8_lossy(&bytes).into_owned();
     }
     let status = child.wait();
-    cancel.lock().pids.remove(&child.id());
+    cancel.ended(child.id());
     let mut diagnostics = Diagnostics::default();
     text.lines().for_each(|line| diagnostics.note(line));
     match status {

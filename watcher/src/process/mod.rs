@@ -8,5 +8,6 @@ mod platform;
 mod platform;
 
 pub(crate) use platform::{
-    Question, Terminal, exec, exit_of, fault, kill, kill_tree, own_group, signal_name, terminal_is_taken, terminate,
+    Question, Terminal, copy_executable, exec, exit_of, fault, kill, kill_tree, own_group, signal_name,
+    terminal_is_taken, terminate, wait_for_tree,
 };

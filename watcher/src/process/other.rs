@@ -1,12 +1,26 @@
 //! Systems without process groups: the process itself is all that is killed.
 
-use std::process::{Command, ExitStatus};
+use std::fs::Metadata;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
 
 /// See the Unix twin.
 pub(crate) fn own_group(_: &mut Command) {}
 
 /// See the Unix twin. The compiler's handle kills it.
 pub(crate) fn kill_tree(_: u32) {}
+
+/// See the Unix twin. What the process leaves behind goes on.
+pub(crate) fn wait_for_tree(child: &mut Child, before_free: impl FnOnce()) -> std::io::Result<ExitStatus> {
+    let status = child.wait();
+    before_free();
+    status
+}
+
+/// See the Unix twin: a file's name says whether it can be executed.
+pub(crate) fn copy_executable(_: &Metadata, _: &Path) -> std::io::Result<()> {
+    Ok(())
+}
 
 /// See the Unix twin. Ctrl-C reaches the program by itself.
 pub(crate) fn terminate(_: u32) {}

@@ -1,11 +1,14 @@
 //! Unix: process groups, termios, exec.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::fs::Metadata;
 use std::io::{IsTerminal, PipeReader, PipeWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
 
 /// Puts the command into a process group of its own, so that Ctrl-C does not reach it and all of it can be killed.
 pub(crate) fn own_group(command: &mut Command) {
@@ -18,6 +21,31 @@ pub(crate) fn kill_tree(pid: u32) {
         // Gone already is as good.
         let _ = kill_process_group(pid, Signal::KILL);
     }
+}
+
+/// Waits for a process that has a group of its own, and kills what it leaves behind in it. `before_free` runs while nobody
+/// else can have its number.
+pub(crate) fn wait_for_tree(child: &mut Child, before_free: impl FnOnce()) -> std::io::Result<ExitStatus> {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // An error is told by the second wait.
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        {
+        }
+        kill_tree(child.id());
+    }
+    before_free();
+    child.wait()
+}
+
+/// Lets everybody execute a file who may read it, if that can be said of another one.
+pub(crate) fn copy_executable(from: &Metadata, to: &Path) -> std::io::Result<()> {
+    if from.permissions().mode() & 0o111 == 0 {
+        return Ok(());
+    }
+    let mut permissions = std::fs::metadata(to)?.permissions();
+    let mode = permissions.mode();
+    permissions.set_mode(mode | (mode & 0o444) >> 2);
+    std::fs::set_permissions(to, permissions)
 }
 
 /// Asks a process to end.

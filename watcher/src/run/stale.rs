@@ -3,6 +3,7 @@
 use super::{Loop, Purpose};
 use crate::cli::RestartChoice;
 use pitstop_contract::event::Event;
+use pitstop_contract::manifest::plugin_of;
 use pitstop_contract::{Generation, Reason, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -80,8 +81,8 @@ impl Loop<'_> {
     /// The program refused an image.
     pub(super) fn refused(&mut self, crate_name: &str, generation: Generation, reasons: &[Reason]) {
         let Some(reason) = reasons.iter().find(|reason| is_mended_by_restart(reason.rule)) else { return };
-        if self.shop.is_library(crate_name) {
-            // The same code would ask the same library.
+        if self.shop.is_asked_for(crate_name) || plugin_of(crate_name).is_some() {
+            // The same code would ask for the same library.
             return;
         }
         if self.shop.newest(crate_name).is_some_and(|newest| newest > generation) || self.is_being_built(crate_name) {

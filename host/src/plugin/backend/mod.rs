@@ -5,8 +5,9 @@
 mod c;
 mod dylib;
 mod exec;
+mod table;
 
-use super::spec::{Mechanism, Spec};
+use super::spec::{Limits, Mechanism, Spec};
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
 use pitstop_reloadable::PluginError;
@@ -89,4 +90,16 @@ pub(crate) struct Description {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) capabilities: Vec<String>,
+}
+
+/// What a library in the program's own process cannot be held to.
+fn in_process(spec: &Spec) -> Result<(), (&'static str, String)> {
+    let own = "it runs in the program's own process, where nothing can end a call or count its memory";
+    if spec.limits.time != Limits::default().time {
+        return Err(("limits.time_ms", own.to_owned()));
+    }
+    if spec.limits.memory.is_some() {
+        return Err(("limits.memory_bytes", own.to_owned()));
+    }
+    Ok(())
 }

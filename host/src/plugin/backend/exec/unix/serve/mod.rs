@@ -1,0 +1,120 @@
+//! A program that is kept running, and answers calls by lines of JSON-RPC 2.0. Calls of several threads are with it at the
+//! same time; what it answers, in any order, finds its way by number.
+//!
+//! When the host ends, however it ends, the program's standard input does too, and that is the sign for it to go. Linux's
+//! `PR_SET_PDEATHSIG` is no use here: it tells of the end of the thread that started the program, not of the host's.
+
+mod backoff;
+mod connection;
+mod lines;
+mod rpc;
+mod shared;
+mod supervise;
+
+use self::connection::Connection;
+use self::rpc::{Answer, Question};
+use self::shared::{Order, Shared};
+use super::child::Child;
+use super::command::Command;
+use super::describe;
+use crate::plugin::backend::{Candidate, Description, Instance};
+use pitstop_reloadable::PluginError;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+struct Serve {
+    shared: Arc<Shared>,
+    /// Owns the process.
+    supervisor: Option<JoinHandle<()>>,
+    description: Description,
+}
+
+pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
+    let command = Command::new(candidate, "serve", &candidate.spec.arguments)?;
+    let mut serve = Serve::start(candidate, command)?;
+    serve.description = serve.describe()?;
+    Ok(Box::new(serve))
+}
+
+impl Serve {
+    fn start(candidate: &Candidate, command: Command) -> Result<Self, PluginError> {
+        let spec = &candidate.spec;
+        let failed = |error: std::io::Error| PluginError::NotStarted {
+            file: candidate.file.display().to_string(),
+            why: format!("{error}; close files, or end threads, that are no longer used"),
+        };
+        let mut child = Child::start(&command)?;
+        let connection = Arc::new(Connection::new(child.stdin.take()));
+        let (woken, wake) = std::io::pipe().map_err(failed)?;
+        let shared = Arc::new(Shared::new(spec.name.clone(), spec.limits.clone(), connection.clone(), wake.into()));
+        let supervise = {
+            let shared = shared.clone();
+            move || supervise::supervise(&shared, &command, child, connection, &woken.into())
+        };
+        let thread = std::thread::Builder::new().name(format!("pitstop-{}", spec.name));
+        let supervisor = Some(thread.spawn(supervise).map_err(failed)?);
+        Ok(Self { shared, supervisor, description: Description::default() })
+    }
+
+    /// Asks for a description. That it knows none is an answer too.
+    fn describe(&self) -> Result<Description, PluginError> {
+        match self.call(Question::Describe)? {
+            Answer::Result(value) => describe::told(value),
+            Answer::Refused { code: rpc::UNKNOWN_METHOD, .. } => Ok(Description::default()),
+            Answer::Refused { message, .. } => Err(PluginError::Failed { message }),
+            Answer::Lost(error) => Err(error),
+        }
+    }
+
+    fn call(&self, question: Question<'_>) -> Result<Answer, PluginError> {
+        let limit = self.shared.limits.time;
+        // A time that cannot be told is as good as no limit.
+        let until = Instant::now().checked_add(limit);
+        let (connection, id, answers) = self.shared.begin(until)?;
+        let in_time = connection.write(&rpc::request(id, question), until).is_ok();
+        let answer = match until {
+            _ if !in_time => None,
+            Some(until) => answers.recv_deadline(until).ok(),
+            None => answers.recv().ok(),
+        };
+        answer.ok_or_else(|| {
+            self.shared.abandon_stuck(&connection);
+            PluginError::TimedOut { limit }
+        })
+    }
+
+    fn end(&mut self, order: Order) {
+        if let Some(supervisor) = self.supervisor.take() {
+            self.shared.order(order);
+            let _ = supervisor.join();
+        }
+    }
+}
+
+impl Instance for Serve {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
+        match self.call(Question::Process(input))? {
+            Answer::Result(value) => rpc::output(value, self.shared.limits.output),
+            Answer::Refused { code: rpc::UNKNOWN_METHOD, .. } => {
+                Err(PluginError::Unsupported { verb: "process".to_owned() })
+            }
+            Answer::Refused { message, .. } => Err(PluginError::Failed { message }),
+            Answer::Lost(error) => Err(error),
+        }
+    }
+
+    fn retire(mut self: Box<Self>, grace: Duration) {
+        self.end(Order::Retire(grace));
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        self.end(Order::Kill);
+    }
+}

@@ -1,0 +1,56 @@
+//! Takes a copy of a plugin's file, so that what was checked is what is loaded.
+
+mod folder;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use folder::Staging;
+
+use super::backend::Candidate;
+use super::spec::Spec;
+use pitstop_contract::{Generation, Reason, Rule};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Copies a version of a plugin: `artifact` is the file that its configuration names, or one that a session has built.
+///
+/// The file is opened once: whose it is, where it is and what is in it are all asked of the open file, so that nothing
+/// can be put in its place in between. The copy is closed when this returns; a process that another thread forks at this
+/// moment may have it open for writing for an instant yet, in which it cannot be executed.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(crate) fn stage(
+    spec: &Arc<Spec>,
+    artifact: &Path,
+    folder: &Staging,
+    number: Generation,
+) -> Result<Candidate, Reason> {
+    let bytes = read::read(spec, artifact, folder.policy())?;
+    matches_pin(spec, artifact, &bytes)?;
+    let file = folder.write(spec, artifact, number, &bytes)?;
+    Ok(Candidate { spec: Arc::clone(spec), file, bytes })
+}
+
+pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    let Some(pin) = spec.sha256 else { return Ok(()) };
+    let found: [u8; 32] = Sha256::digest(bytes).into();
+    if found == pin {
+        return Ok(());
+    }
+    let place = format!("{}:{}", spec.origin.file.display(), spec.origin.line);
+    let advice = format!("if this is the file that is meant, write its digest as `sha256` at {place}");
+    let (expected, found) = (format!("SHA-256 {}", hex(&pin)), hex(&found));
+    Err(Reason::new(Rule::Checksum, artifact.display().to_string(), expected, found, advice))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,186 @@
+//! One version of a plugin, ready for calls; counted, and ended when nothing calls it any more.
+
+use super::backend::{Description, Instance};
+use super::pin::Lane;
+use super::spec::{Mechanism, Spec};
+use super::yard::{Drained, Message};
+use crossbeam_channel::Sender;
+use pitstop_contract::Generation;
+use pitstop_reloadable::PluginError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// One version of a plugin. Whoever calls it holds it; when the last one lets go, its instance is ended elsewhere.
+pub(crate) struct Version {
+    pub(crate) number: Generation,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) description: Description,
+    pub(crate) counts: Arc<Counts>,
+    /// Its staged file.
+    pub(crate) file: PathBuf,
+    /// There until it is dropped.
+    instance: Option<Box<dyn Instance>>,
+    /// One call of so many is timed, less one: looking at the clock costs as much as a short call.
+    untimed: u64,
+    yard: Sender<Message>,
+}
+
+impl Version {
+    pub(crate) fn new(
+        number: Generation,
+        spec: Arc<Spec>,
+        file: PathBuf,
+        instance: Box<dyn Instance>,
+        yard: Sender<Message>,
+    ) -> Self {
+        let untimed = match spec.mechanism {
+            Mechanism::Dylib | Mechanism::C => 255,
+            Mechanism::Exec => 0,
+        };
+        let description = instance.description().clone();
+        let counts = Arc::default();
+        Self { number, spec, description, counts, file, instance: Some(instance), untimed, yard }
+    }
+
+    /// Makes the output of an input.
+    #[inline]
+    pub(crate) fn call(&self, input: &[u8], lane: &Lane) -> Result<Vec<u8>, PluginError> {
+        let Some(instance) = &self.instance else { return Err(PluginError::failed("the version has ended")) };
+        let before = self.counts.begins(lane);
+        let result = if before & self.untimed == 0 {
+            let begun = Instant::now();
+            let result = instance.process(input);
+            self.counts.took(begun.elapsed());
+            result
+        } else {
+            instance.process(input)
+        };
+        if result.is_err() {
+            self.counts.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            let name = self.spec.name.clone();
+            let (number, grace, file) = (self.number, self.spec.limits.drain, std::mem::take(&mut self.file));
+            let drained = Drained { name, number, instance, grace, file, counts: Arc::clone(&self.counts) };
+            // The yard ends after all versions; should it be gone, the instance ends here.
+            let _ = self.yard.send(Message::Drained(drained));
+        }
+    }
+}
+
+/// What is counted of a version.
+pub(crate) struct Counts {
+    /// By lane; the last is shared by all that have no place of their own.
+    calls: [Calls; LANES + 1],
+    errors: AtomicU64,
+    /// How many timed calls took how long: four classes for each power of two of nanoseconds.
+    times: [AtomicU64; CLASSES],
+}
+
+const CLASSES: usize = 160;
+
+/// So many threads count for themselves, which costs a fifth of counting together.
+const LANES: usize = 31;
+
+/// Alone in its line of the cache, so that threads do not take it from each other.
+#[derive(Default)]
+#[repr(align(64))]
+struct Calls(AtomicU64);
+
+impl Default for Counts {
+    fn default() -> Self {
+        let calls = std::array::from_fn(|_| Calls::default());
+        Self { calls, errors: AtomicU64::new(0), times: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+}
+
+impl Counts {
+    /// Counts a call that begins; returns how many this thread had begun before.
+    #[inline]
+    fn begins(&self, lane: &Lane) -> u64 {
+        match self.calls.get(lane.index).filter(|_| lane.index < LANES) {
+            Some(own) => {
+                // Written by the lane's thread alone.
+                let before = own.0.load(Ordering::Relaxed);
+                own.0.store(before + 1, Ordering::Relaxed);
+                before
+            }
+            None => self.calls[LANES].0.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.iter().map(|calls| calls.0.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    fn took(&self, time: Duration) {
+        self.times[class(time)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The time that so many percent of the timed calls did not exceed, to within a fifth; `None` before any.
+    pub(crate) fn percentile(&self, percent: u64) -> Option<Duration> {
+        let times: Vec<u64> = self.times.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        let all: u64 = times.iter().sum();
+        let wanted = (all * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let found = times.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        });
+        found.map(upper_end)
+    }
+}
+
+fn class(time: Duration) -> usize {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(4);
+    let power = nanos.ilog2();
+    // The two bits below the highest one.
+    let quarter = (nanos >> (power - 2)) & 3;
+    (power as usize * 4 + quarter as usize).min(CLASSES - 1)
+}
+
+fn upper_end(class: usize) -> Duration {
+    let (power, quarter) = (class / 4, class as u64 % 4);
+    let width = 1_u64 << power.saturating_sub(2);
+    Duration::from_nanos((4 + quarter + 1) * width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_within_a_fifth_of_the_truth() {
+        let counts = Counts::default();
+        assert_eq!(counts.percentile(50), None);
+        for micros in 1..=1000 {
+            counts.took(Duration::from_micros(micros));
+        }
+        for percent in [1, 10, 50, 90, 99, 100] {
+            let found = counts.percentile(percent).expect("some were timed").as_secs_f64() * 1e6;
+            let truth = percent as f64 * 10.0;
+            assert!((truth..truth * 1.26).contains(&(found + 1e-9)), "{percent}: {found} for {truth}");
+        }
+    }
+
+    #[test]
+    fn every_time_has_a_class() {
+        for time in [0, 1, 3, 4, 5, 7, 8, 1000, u64::MAX] {
+            let class = class(Duration::from_nanos(time));
+            assert!(class < CLASSES, "{time}");
+            assert!(class == CLASSES - 1 || upper_end(class) >= Duration::from_nanos(time), "{time}");
+        }
+    }
+}
