@@ -70,6 +70,18 @@
 // A panic inside the library, which is a mistake of its own: please report it.
 #define PITSTOP_ERROR_PANICKED 8
 
+// A file of settings says something that cannot be; the text has its line.
+#define PITSTOP_ERROR_CONFIG 9
+
+// A plugin says that it cannot do what it was asked for, in its own words.
+#define PITSTOP_ERROR_PLUGIN_FAILED 10
+
+// A plugin is switched off, or has no version that can be used.
+#define PITSTOP_ERROR_PLUGIN_AWAY 11
+
+// A plugin panicked, took too long, ended, or broke its interface.
+#define PITSTOP_ERROR_PLUGIN 12
+
 // A new version of a library is live.
 #define PITSTOP_EVENT_RELOADED 1
 
@@ -81,6 +93,18 @@
 
 // Something that a person should know.
 #define PITSTOP_EVENT_NOTICE 4
+
+// The plugin is not there, because it has no version that can be used.
+#define PITSTOP_PLUGIN_ABSENT 0
+
+// Calls go to the plugin.
+#define PITSTOP_PLUGIN_LIVE 1
+
+// The plugin is switched off.
+#define PITSTOP_PLUGIN_DISABLED 2
+
+// A plugin, to be called.
+typedef struct pitstop_plugin_called pitstop_plugin_called;
 
 // What went wrong. Functions that can fail return one, or null when all is well; whoever gets it frees it, with
 // `pitstop_error_free`. There is no other place to look for errors.
@@ -97,6 +121,12 @@ typedef struct pitstop_host pitstop_host;
 
 // A library whose functions are asked for by name.
 typedef struct pitstop_library pitstop_library;
+
+// What is known of all plugins at one moment.
+typedef struct pitstop_plugin_list pitstop_plugin_list;
+
+// The plugins that a file configures.
+typedef struct pitstop_plugins pitstop_plugins;
 
 // A unit of work of one thread: until it ends, no swap happens. Belongs to the thread that began it.
 typedef struct pitstop_unit pitstop_unit;
@@ -127,6 +157,16 @@ typedef void (*pitstop_pointer)(void);
 // Takes a line of the log: `level` is 1 for error, 2 warning, 3 info, 4 debug, 5 trace; `text` is NUL-terminated UTF-8 of
 // `length` bytes before that, valid during the call only. Called on any thread, several at once; must not unwind.
 typedef void (*pitstop_log_callback)(void *context, int32_t level, const char *text, size_t length);
+
+// Bytes that are the caller's, to be freed with `pitstop_bytes_free`.
+typedef struct pitstop_bytes {
+    // The first byte; null if there is none.
+    uint8_t *data;
+    // How many there are.
+    size_t length;
+    // For `pitstop_bytes_free`.
+    size_t capacity;
+} pitstop_bytes;
 
 #ifdef __cplusplus
 extern "C" {
@@ -281,6 +321,93 @@ void pitstop_event_free(struct pitstop_event *event);
 struct pitstop_error *pitstop_log_to(pitstop_log_callback callback,
                                      void *context,
                                      int32_t max_level);
+
+// Opens the plugins that a file, such as `pitstop.toml`, and the drop-in directories which it names configure; returns once each
+// has its first version, or none to be had. Their files are followed from then on: newer versions, and switches, take effect at
+// safe points, with a session and without. `*plugins` is the caller's, to be freed with `pitstop_plugins_free`; on failure it is
+// null.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_CONFIG, PITSTOP_ERROR_STATE. Any thread.
+struct pitstop_error *pitstop_plugins_open(const char *file,
+                                           size_t file_length,
+                                           struct pitstop_plugins **plugins);
+
+// Ends all plugins and frees the handle; waits for them for up to 3 s. Calls of `pitstop_plugin_called` are errors from then on.
+// Null does nothing. Any thread, when no other uses the handle.
+void pitstop_plugins_free(struct pitstop_plugins *plugins);
+
+// Switches a plugin on again, at the next safe point.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_NOT_FOUND. Any thread.
+struct pitstop_error *pitstop_plugins_enable(const struct pitstop_plugins *plugins,
+                                             const char *name,
+                                             size_t name_length);
+
+// Switches a plugin off, at the next safe point: calls of it are errors, and it stays loaded.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_NOT_FOUND. Any thread.
+struct pitstop_error *pitstop_plugins_disable(const struct pitstop_plugins *plugins,
+                                              const char *name,
+                                              size_t name_length);
+
+// A plugin by its name, to be called. `*plugin` is the caller's, to be freed with `pitstop_plugin_called_free`; on failure it is
+// null. A plugin that has no version yet is there, and calls of it are errors.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_NOT_FOUND. Any thread.
+struct pitstop_error *pitstop_plugins_get(const struct pitstop_plugins *plugins,
+                                          const char *name,
+                                          size_t name_length,
+                                          struct pitstop_plugin_called **plugin);
+
+// Frees the handle. Null does nothing. Any thread, when no other uses the handle.
+void pitstop_plugin_called_free(struct pitstop_plugin_called *plugin);
+
+// Has a plugin make its output of an input, both any bytes, by the version that is live when the call begins. `input` may be
+// null if `input_length` is 0. `*output` is the caller's, to be freed with `pitstop_bytes_free`; on failure it is empty.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT; with PITSTOP_ERROR_PLUGIN_FAILED where the plugin says so, in its own words; with
+// PITSTOP_ERROR_PLUGIN_AWAY where it is switched off or has no version; with PITSTOP_ERROR_PLUGIN where it panicked, took too
+// long, ended or broke its interface. Any thread.
+struct pitstop_error *pitstop_plugin_process(const struct pitstop_plugin_called *plugin,
+                                             const uint8_t *input,
+                                             size_t input_length,
+                                             struct pitstop_bytes *output);
+
+// Frees bytes and leaves them empty. Null, and empty ones, do nothing. Any thread.
+void pitstop_bytes_free(struct pitstop_bytes *bytes);
+
+// What is known of all plugins now, by name. `*list` is the caller's, to be freed with `pitstop_plugin_list_free`; on failure it
+// is null.
+//
+// Fails with PITSTOP_ERROR_ARGUMENT. Any thread.
+struct pitstop_error *pitstop_plugins_list(const struct pitstop_plugins *plugins,
+                                           struct pitstop_plugin_list **list);
+
+// How many plugins are in the list; 0 for null. Any thread.
+size_t pitstop_plugin_list_length(const struct pitstop_plugin_list *list);
+
+// The name of a plugin in the list. This and the other texts of a list are NUL-terminated UTF-8, the list's, and valid until that
+// is freed; empty where there is nothing to say, for null, and for an index that is not in the list. Any thread.
+const char *pitstop_plugin_list_name(const struct pitstop_plugin_list *list,
+                                     size_t index);
+
+// How it is run: `dylib`, `c` or `exec`. Any thread.
+const char *pitstop_plugin_list_mechanism(const struct pitstop_plugin_list *list, size_t index);
+
+// One of `PITSTOP_PLUGIN_ABSENT`, `_LIVE`, `_DISABLED`. Any thread.
+int32_t pitstop_plugin_list_state(const struct pitstop_plugin_list *list, size_t index);
+
+// The number of its newest version that is loaded; 0 without one. Any thread.
+uint32_t pitstop_plugin_list_number(const struct pitstop_plugin_list *list, size_t index);
+
+// What its author calls that version. Any thread.
+const char *pitstop_plugin_list_version(const struct pitstop_plugin_list *list, size_t index);
+
+// Why its newest file is not live, if it is not. Any thread.
+const char *pitstop_plugin_list_problem(const struct pitstop_plugin_list *list, size_t index);
+
+// Frees a list. Null does nothing. Any thread.
+void pitstop_plugin_list_free(struct pitstop_plugin_list *list);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -12,11 +12,8 @@ pub(crate) unsafe fn text<'a>(what: &str, text: *const c_char, length: usize) ->
     if text.is_null() {
         return Err(Error::argument(format!("{what} is null, where a text is expected")));
     }
-    if isize::try_from(length).is_err() {
-        return Err(Error::argument(format!("{what} has an impossible length of {length} bytes")));
-    }
-    // SAFETY: not null, and of a possible length; the caller says that the bytes are there.
-    let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), length) };
+    // SAFETY: not null, and the caller says that the bytes are there.
+    let bytes = unsafe { bytes(what, text.cast::<u8>(), length) }?;
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Error::argument(format!("{what} is no UTF-8 after its first {} of {length} bytes", error.valid_up_to()))
     })?;
@@ -27,6 +24,24 @@ pub(crate) unsafe fn text<'a>(what: &str, text: *const c_char, length: usize) ->
         return Err(Error::argument(format!("{what} is empty")));
     }
     Ok(text)
+}
+
+/// Bytes, of which there may be none.
+///
+/// # Safety
+/// `bytes` must be null or valid for reads of `length` bytes, which nobody changes while the result is used.
+pub(crate) unsafe fn bytes<'a>(what: &str, bytes: *const u8, length: usize) -> Result<&'a [u8], Error> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if bytes.is_null() {
+        return Err(Error::argument(format!("{what} is null, where {length} bytes are expected")));
+    }
+    if isize::try_from(length).is_err() {
+        return Err(Error::argument(format!("{what} has an impossible length of {length} bytes")));
+    }
+    // SAFETY: not null, and of a possible length; the caller says that the bytes are there.
+    Ok(unsafe { std::slice::from_raw_parts(bytes, length) })
 }
 
 /// What a handle stands for.

@@ -3,7 +3,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the words are for the header, and say of each argument what it must be")]
 
 use crate::arguments::{free, peek};
-use pitstop_host::{FunctionError, LibraryError};
+use pitstop_host::{FunctionError, LibraryError, PluginError, PluginsError};
 use std::ffi::{CStr, CString, c_char};
 
 /// An argument is null, no UTF-8, or otherwise not what it has to be.
@@ -22,6 +22,14 @@ pub const PITSTOP_ERROR_THREAD: i32 = 6;
 pub const PITSTOP_ERROR_STATE: i32 = 7;
 /// A panic inside the library, which is a mistake of its own: please report it.
 pub const PITSTOP_ERROR_PANICKED: i32 = 8;
+/// A file of settings says something that cannot be; the text has its line.
+pub const PITSTOP_ERROR_CONFIG: i32 = 9;
+/// A plugin says that it cannot do what it was asked for, in its own words.
+pub const PITSTOP_ERROR_PLUGIN_FAILED: i32 = 10;
+/// A plugin is switched off, or has no version that can be used.
+pub const PITSTOP_ERROR_PLUGIN_AWAY: i32 = 11;
+/// A plugin panicked, took too long, ended, or broke its interface.
+pub const PITSTOP_ERROR_PLUGIN: i32 = 12;
 
 /// What went wrong. Functions that can fail return one, or null when all is well; whoever gets it frees it, with
 /// `pitstop_error_free`. There is no other place to look for errors.
@@ -58,6 +66,29 @@ impl From<FunctionError> for Error {
             FunctionError::Signature { .. } => PITSTOP_ERROR_SIGNATURE,
             FunctionError::Unproven { .. } => PITSTOP_ERROR_UNPROVEN,
             _ => PITSTOP_ERROR_ARGUMENT,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PluginsError> for Error {
+    fn from(error: PluginsError) -> Self {
+        let code = match error {
+            PluginsError::Config(_) => PITSTOP_ERROR_CONFIG,
+            PluginsError::Unknown { .. } => PITSTOP_ERROR_NOT_FOUND,
+            PluginsError::Refused { .. } => PITSTOP_ERROR_REFUSED,
+            _ => PITSTOP_ERROR_STATE,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PluginError> for Error {
+    fn from(error: PluginError) -> Self {
+        let code = match error {
+            PluginError::Failed { .. } => PITSTOP_ERROR_PLUGIN_FAILED,
+            PluginError::Unavailable { .. } => PITSTOP_ERROR_PLUGIN_AWAY,
+            _ => PITSTOP_ERROR_PLUGIN,
         };
         Self::new(code, error.to_string())
     }

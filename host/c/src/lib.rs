@@ -11,6 +11,7 @@ pub mod unit;
 
 pub mod events;
 pub mod log_to;
+pub mod plugins;
 
 mod arguments;
 mod border;

@@ -5,7 +5,7 @@ mod example;
 mod headers;
 mod published;
 
-use compile::{Link, ends_well, game, library, memcheck, program};
+use compile::{Link, ends_well, game, library, memcheck, program, shared};
 use pitstop_contract::Generation;
 use pitstop_contract::event::Event;
 use pitstop_tests::{Project, Session};
@@ -137,4 +137,29 @@ fn null_and_bad_arguments_are_errors_and_valgrind_finds_nothing() {
     };
     ends_well(&mut misuse(program(&project, "misuse.c", Link::Shared)));
     ends_well(&mut misuse(memcheck(program(&project, "misuse.c", Link::Shared))));
+}
+
+#[test]
+fn a_program_in_c_calls_plugins_in_c_and_cpp_and_valgrind_finds_nothing() {
+    let project = Project::new("c-host");
+    shared(&project, "echo.c", "libecho.so");
+    shared(&project, "parrot.cpp", "libparrot.so");
+    let host = || {
+        let mut host = program(&project, "plugins.c", Link::Shared);
+        host.current_dir(project.directory());
+        host
+    };
+    for printed in [ends_well(&mut host()), ends_well(memcheck(host()).current_dir(project.directory()))] {
+        let mut rest = printed.as_str();
+        for (name, line) in [("in-c", "in-c c 1 1 1.0\n"), ("in-cpp", "in-cpp c 1 1 2.0\n")] {
+            rest = rest.strip_prefix(line).unwrap_or_else(|| panic!("no `{line}` in {printed}"));
+            let end = rest.find("three\n").map_or(rest.len(), |at| at + "three\n".len());
+            let lines: Vec<&str> = rest[..end].lines().collect();
+            let [one, nothing, failed, off, "three"] = lines[..] else { panic!("{printed}") };
+            assert_eq!([one, nothing, failed], ["one", "", "error 10: as asked"], "{printed}");
+            assert!(off.starts_with("error 11: ") && off.contains(name), "{printed}");
+            rest = &rest[end..];
+        }
+        assert_eq!(rest, "error 2\n", "{printed}");
+    }
 }

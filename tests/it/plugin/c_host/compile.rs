@@ -62,11 +62,14 @@ pub(super) fn game(project: &Project, link: Link) -> Command {
     program(project, "game.c", link)
 }
 
-/// Compiles `phys.c`, and puts it in place as one file, as a linker that is killed does not.
+/// Compiles `phys.c`.
 pub(super) fn library(project: &Project, output: &str, debug_info: &str) {
-    let mut compiler = compiler(project, "phys.c");
-    ends_well(compiler.args(["-shared", "-fPIC", debug_info, "-o", "draft.so"]));
-    std::fs::rename(project.path("draft.so"), project.path(output)).expect("a library");
+    ends_well(compiler(project, "phys.c").args(["-shared", "-fPIC", debug_info, "-o", output]));
+}
+
+/// Compiles a plugin, of which only what it exports by the header's attribute is visible.
+pub(super) fn shared(project: &Project, source: &str, output: &str) {
+    ends_well(compiler(project, source).args(["-shared", "-fPIC", "-fvisibility=hidden", "-o", output]));
 }
 
 /// The same program under valgrind: any finding ends it with an exit code of its own.

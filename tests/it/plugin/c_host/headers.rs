@@ -7,7 +7,7 @@ use std::mem::offset_of;
 use std::path::Path;
 
 /// What `pitstop.h` is made of, in its order.
-const SOURCES: [&str; 8] = ["abi", "error", "config", "host", "unit", "library", "events", "log_to"];
+const SOURCES: [&str; 9] = ["abi", "error", "config", "host", "unit", "library", "events", "log_to", "plugins"];
 
 fn generate(config: cbindgen::Config, sources: &[&Path]) -> String {
     let builder = cbindgen::Builder::new().with_config(config);
