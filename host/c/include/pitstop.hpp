@@ -15,6 +15,7 @@
 
 #include "pitstop.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -167,6 +168,44 @@ class host {
     }
 
     std::unique_ptr<pitstop_host, decltype(&pitstop_host_free)> handle_;
+};
+
+// The plugins that a file configures.
+class plugins {
+  public:
+    explicit plugins(std::string_view file) : handle_(nullptr, pitstop_plugins_free) {
+        pitstop_plugins *opened = nullptr;
+        error::check(pitstop_plugins_open(file.data(), file.size(), &opened));
+        handle_.reset(opened);
+    }
+
+    void enable(std::string_view name) const {
+        error::check(pitstop_plugins_enable(handle_.get(), name.data(), name.size()));
+    }
+
+    void disable(std::string_view name) const {
+        error::check(pitstop_plugins_disable(handle_.get(), name.data(), name.size()));
+    }
+
+    // What a plugin makes of an input, both any bytes. Looks the plugin up: pitstop_plugins_get, of `get`, saves that.
+    std::string process(std::string_view name, std::string_view input) const {
+        pitstop_plugin_called *found = nullptr;
+        error::check(pitstop_plugins_get(handle_.get(), name.data(), name.size(), &found));
+        const std::unique_ptr<pitstop_plugin_called, decltype(&pitstop_plugin_called_free)> plugin(
+            found, pitstop_plugin_called_free);
+        pitstop_bytes output = {nullptr, 0, 0};
+        error::check(pitstop_plugin_process(found, reinterpret_cast<const std::uint8_t *>(input.data()), input.size(),
+                                            &output));
+        const std::unique_ptr<pitstop_bytes, decltype(&pitstop_bytes_free)> owned(&output, pitstop_bytes_free);
+        return output.length == 0 ? std::string()
+                                  : std::string(reinterpret_cast<const char *>(output.data), output.length);
+    }
+
+    // For what pitstop.h has and this has not.
+    pitstop_plugins *get() const noexcept { return handle_.get(); }
+
+  private:
+    std::unique_ptr<pitstop_plugins, decltype(&pitstop_plugins_free)> handle_;
 };
 
 } // namespace pitstop

@@ -5,10 +5,10 @@ mod example;
 mod headers;
 mod published;
 
-use compile::{Link, ends_well, game, library, memcheck, program, shared};
+use compile::{Link, ends_well, game, library, memcheck, program, shared, target};
 use pitstop_contract::Generation;
 use pitstop_contract::event::Event;
-use pitstop_tests::{Project, Session};
+use pitstop_tests::{Project, Session, repository};
 use published::Published;
 use std::process::Command;
 
@@ -166,4 +166,23 @@ fn a_program_in_c_calls_plugins_in_c_and_cpp_and_valgrind_finds_nothing() {
         }
         assert_eq!(rest, "error 2\n", "{printed}");
     }
+    let mut wrapper = program(&project, "wrapper.cpp", Link::Shared);
+    ends_well(wrapper.args(["-", "pitstop.toml"]).current_dir(project.directory()));
+}
+
+#[test]
+fn what_is_installed_is_found_by_pkg_config() {
+    let project = Project::new("c-host");
+    let prefix = project.path("usr").display().to_string();
+    let mut make = Command::new("make");
+    make.args(["install", "PROFILE=dev"]).arg(format!("PREFIX={prefix}")).current_dir(repository().join("host/c"));
+    ends_well(make.env("CARGO_TARGET_DIR", target()).env_remove("MAKEFLAGS"));
+    let mut pkg_config = Command::new("pkg-config");
+    pkg_config.args(["--cflags", "--libs", "pitstop"]).env("PKG_CONFIG_PATH", project.path("usr/lib/pkgconfig"));
+    let flags = ends_well(&mut pkg_config);
+    project.write("version.c", "#include <pitstop.h>\nint main(void) { return pitstop_abi() != PITSTOP_ABI; }\n");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["version.c", "-o", "version"]).args(flags.split_whitespace()).current_dir(project.directory());
+    ends_well(&mut gcc);
+    ends_well(Command::new(project.path("version")).env("LD_LIBRARY_PATH", project.path("usr/lib")));
 }
