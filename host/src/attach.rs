@@ -6,7 +6,7 @@ use crate::gate::{GATE, Gate, Unit};
 use crate::hooks::Hooks;
 use crate::inbox::{self, Message, Session};
 use crate::lent::services;
-use crate::library::{Library, LibraryError, Shelf};
+use crate::library::{self, Library, LibraryError, Shelf};
 use crate::load::Loaded;
 use crate::lock::lock;
 use crate::panics::{self, Panics};
@@ -233,6 +233,18 @@ impl Pitstop {
         match self.host {
             Some(host) => host.shelf.open(name, host),
             None => Library::without_session(name),
+        }
+    }
+
+    /// [`library`](Self::library) for a file, of which each later version is live from a safe point on in a program without a
+    /// session too: for programs that something else than cargo builds.
+    ///
+    /// # Errors
+    /// See [`LibraryError`].
+    pub fn follow(&self, file: &str) -> Result<Library, LibraryError> {
+        match self.host {
+            Some(host) => host.shelf.open(&library::as_path(file), host),
+            None => library::follow(file),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::verify::Verified;
 use libloading::Library;
 use pitstop_contract::descriptor::{Descriptor, ENTRY_SYMBOL, SlotFact, crate_of};
 use pitstop_contract::manifest::{Image, Kind};
-use pitstop_contract::{Reason, Rule};
+use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::Layouts;
 use pitstop_reloadable::__private::{Entry, HookEntry, Seat, Services, Slot, Table};
 use std::collections::{BTreeSet, HashMap};
@@ -103,9 +103,9 @@ pub(crate) fn load(
 }
 
 impl Loaded {
-    /// Maps a library in a program without a session: the first and only image, proven to be complete.
-    pub(crate) fn without_session(name: &str, path: &Path) -> Result<Self, Vec<Reason>> {
-        let image = crate::verify::library(name, path)?;
+    /// Maps a library in a program without a session, proven to be complete.
+    pub(crate) fn without_session(name: &str, number: Generation, path: &Path) -> Result<Self, Vec<Reason>> {
+        let image = crate::verify::library(name, number, path)?;
         let (image, path, contents, proof, started) = image.into_parts();
         let (library, bias) = open(&path, 0).map_err(|error| vec![refused(&path, &error)])?;
         let now = Instant::now();

@@ -35,7 +35,7 @@ pub(crate) enum Cell {
 
 impl Cell {
     /// Stores a pointer, and returns what was there.
-    fn replace(&self, pointer: *const ()) -> *const () {
+    pub(crate) fn replace(&self, pointer: *const ()) -> *const () {
         let slot: &Slot = match self {
             Self::Slot(slot) => slot,
             Self::Handle(slot) => slot,

@@ -216,12 +216,12 @@ int32_t pitstop_is_attached(const struct pitstop_host *host);
 // a unit of work.
 struct pitstop_error *pitstop_safe_point(const struct pitstop_host *host);
 
-// Goes back to the version that was live before, at the next safe point. The outcome is an event.
+// Goes back to the version that was live before, at the next safe point. The outcome is an event. Does nothing without a session.
 //
 // Fails with PITSTOP_ERROR_ARGUMENT. Any thread.
 struct pitstop_error *pitstop_undo(const struct pitstop_host *host);
 
-// Goes forward again, after `pitstop_undo`.
+// Goes forward again, after `pitstop_undo`. Does nothing without a session.
 //
 // Fails with PITSTOP_ERROR_ARGUMENT. Any thread.
 struct pitstop_error *pitstop_redo(const struct pitstop_host *host);
@@ -251,9 +251,9 @@ struct pitstop_error *pitstop_leave(struct pitstop_unit *unit);
 
 // Opens a library: a file, where `name` has a path separator, or else the dynamic library of a crate by the crate's name.
 //
-// A file may be built by anything. When it is written anew, the new version is live from a safe point on. A crate's library
-// is looked for beside the executable; in a session it is built and followed. Waits for up to `library_wait_ms` for a library
-// that is not there yet. `*library` is the caller's, to be freed with `pitstop_library_free`; on failure it is null.
+// A file may be built by anything, and is followed with a session and without: when it is written anew, the new version is live
+// from a safe point on. A crate's library is looked for beside the executable, once; in a session it is built and followed. In
+// a session this waits for up to `library_wait_ms` for a library that is not there yet. `*library` is the caller's, to be freed with `pitstop_library_free`; on failure it is null.
 //
 // Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_NOT_FOUND, PITSTOP_ERROR_REFUSED. Any thread.
 struct pitstop_error *pitstop_library_open(const struct pitstop_host *host,

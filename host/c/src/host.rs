@@ -65,7 +65,7 @@ pub unsafe extern "C" fn pitstop_safe_point(host: *const Host) -> *mut Error {
     unsafe { with(host, |pit| pit.safe_point()) }
 }
 
-/// Goes back to the version that was live before, at the next safe point. The outcome is an event.
+/// Goes back to the version that was live before, at the next safe point. The outcome is an event. Does nothing without a session.
 ///
 /// Fails with PITSTOP_ERROR_ARGUMENT. Any thread.
 #[unsafe(no_mangle)]
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn pitstop_undo(host: *const Host) -> *mut Error {
     unsafe { with(host, |pit| pit.undo()) }
 }
 
-/// Goes forward again, after `pitstop_undo`.
+/// Goes forward again, after `pitstop_undo`. Does nothing without a session.
 ///
 /// Fails with PITSTOP_ERROR_ARGUMENT. Any thread.
 #[unsafe(no_mangle)]

@@ -37,9 +37,9 @@ pub type Pointer = Option<unsafe extern "C" fn()>;
 
 /// Opens a library: a file, where `name` has a path separator, or else the dynamic library of a crate by the crate's name.
 ///
-/// A file may be built by anything. When it is written anew, the new version is live from a safe point on. A crate's library
-/// is looked for beside the executable; in a session it is built and followed. Waits for up to `library_wait_ms` for a library
-/// that is not there yet. `*library` is the caller's, to be freed with `pitstop_library_free`; on failure it is null.
+/// A file may be built by anything, and is followed with a session and without: when it is written anew, the new version is live
+/// from a safe point on. A crate's library is looked for beside the executable, once; in a session it is built and followed. In
+/// a session this waits for up to `library_wait_ms` for a library that is not there yet. `*library` is the caller's, to be freed with `pitstop_library_free`; on failure it is null.
 ///
 /// Fails with PITSTOP_ERROR_ARGUMENT, PITSTOP_ERROR_NOT_FOUND, PITSTOP_ERROR_REFUSED. Any thread.
 #[unsafe(no_mangle)]
@@ -121,9 +121,10 @@ pub unsafe extern "C" fn pitstop_function_free(function: *mut Function) {
     unsafe { free(function) };
 }
 
-/// The one place where a library is opened.
+/// A file is followed with a session and without; a crate by its name needs the session's command.
 fn open(pit: Pitstop, name: &str) -> Result<pitstop_host::Library, LibraryError> {
-    pit.library(name)
+    let is_path = name.contains('/') || name.contains(std::path::MAIN_SEPARATOR);
+    if is_path { pit.follow(name) } else { pit.library(name) }
 }
 
 /// C calls what it is given by C's rules, so no other function may be proven.

@@ -3,6 +3,7 @@
 
 use super::shelf::Book;
 use crate::load::Loaded;
+use pitstop_contract::Generation;
 use pitstop_proof::signature;
 use pitstop_reloadable::__private::Slot;
 use std::any::type_name;
@@ -88,10 +89,11 @@ impl Library {
     /// Loads the library once, from beside the executable or from the named file.
     pub(crate) fn without_session(name: &str) -> Result<Self, LibraryError> {
         let path = find_beside_executable(name)?;
-        let image = Loaded::without_session(name, &path).map_err(|reasons| LibraryError::Refused {
-            path,
-            message: reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        })?;
+        let image =
+            Loaded::without_session(name, Generation::LINKED, &path).map_err(|reasons| LibraryError::Refused {
+                path,
+                message: reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            })?;
         Ok(Self::of(Arc::new(Book::bound(name, image))))
     }
 
@@ -200,6 +202,11 @@ pub(crate) fn find_beside_executable(name: &str) -> Result<PathBuf, LibraryError
     let places = [folder.join(&file), folder.join("deps").join(&file), folder.join("..").join(&file)];
     let found = places.iter().find(|place| place.is_file());
     found.cloned().ok_or_else(|| absent(format!("no {file} in or near {}", folder.display())))
+}
+
+/// A file's name such that it is taken for one.
+pub(crate) fn as_path(name: &str) -> String {
+    if is_path(name) { name.to_owned() } else { format!("./{name}") }
 }
 
 /// Whether a library is asked for by file rather than by crate.

@@ -87,6 +87,18 @@ impl Shelf {
         Ok(Library::of(book))
     }
 
+    /// A library that is there.
+    pub(super) fn known(&self, name: &str) -> Option<Library> {
+        self.book(name).map(Library::of)
+    }
+
+    /// A library by its first image, unless it is there already.
+    pub(super) fn put(&self, name: &str, image: Loaded) -> Option<Library> {
+        let mut books = lock(&self.books);
+        let book = books.entry(name.to_owned()).or_insert_with(|| Arc::new(Book::bound(name, image)));
+        Some(Library::of(Arc::clone(book)))
+    }
+
     /// The names of all libraries that were asked for.
     pub(crate) fn names(&self) -> Vec<String> {
         lock(&self.books).keys().cloned().collect()
@@ -272,13 +284,14 @@ impl Claim {
     }
 }
 
-fn absolute(name: &str) -> String {
+pub(super) fn absolute(name: &str) -> String {
     std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.display().to_string())
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use pitstop_contract::Generation;
     use std::process::Command;
 
     const LONG: &str = "extern \"C\" fn(u64) -> u64";
@@ -308,7 +321,7 @@ mod tests {
             std::fs::write(&input, source).expect("a source");
             let cc = Command::new("cc").args(["-g", "-shared", "-fPIC", "-o"]).arg(&output).arg(&input).status();
             assert!(cc.is_ok_and(|status| status.success()), "cc");
-            Arc::new(Loaded::without_session("phys", &output).expect("an image"))
+            Arc::new(Loaded::without_session("phys", Generation::LINKED, &output).expect("an image"))
         }
 
         fn proves(&self, image: &Loaded) -> bool {

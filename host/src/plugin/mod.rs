@@ -20,9 +20,11 @@ mod version;
 mod yard;
 
 pub use config::ConfigError;
+pub(crate) use config::Policy;
 pub use error::PluginsError;
 pub use info::{PluginInfo, PluginState, VersionInfo};
 pub use post::PluginHandle;
 pub use registry::Plugins;
 pub use route::{Route, VersionRef, split};
 pub(crate) use shared::{heard, published};
+pub(crate) use spec::Spec;

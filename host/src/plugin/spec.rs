@@ -1,7 +1,7 @@
 //! A plugin as it is configured: what `pitstop.toml` and `plugin.toml` say of it, checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A plugin as it is configured.
@@ -28,6 +28,28 @@ pub(crate) struct Spec {
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) enabled: bool,
     pub(crate) origin: Origin,
+}
+
+impl Spec {
+    /// Of a library that is no plugin: all that its copy depends on. `number` tells it from others of the same name.
+    pub(crate) fn of_library(path: &Path, number: usize) -> Self {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self {
+            name: format!("{}-{number}", stem.strip_prefix("lib").unwrap_or(&stem)),
+            mechanism: Mechanism::C,
+            source: Source::File(path.to_owned()),
+            mode: Mode::Once,
+            arguments: Vec::new(),
+            build: None,
+            limits: Limits::default(),
+            environment: Vec::new(),
+            set: BTreeMap::new(),
+            directory: PathBuf::new(),
+            sha256: None,
+            enabled: true,
+            origin: Origin { file: path.to_owned(), line: 1, drop_in: false },
+        }
+    }
 }
 
 /// How a plugin is run. One variant, one file below `backend/`.

@@ -95,14 +95,14 @@ fn attached(image: &Image, path: &Path) -> Option<Layouts> {
 }
 
 /// Proves that a library, of which nothing is known beforehand, is complete.
-pub(crate) fn library(name: &str, path: &Path) -> Result<Verified, Vec<Reason>> {
+pub(crate) fn library(name: &str, number: Generation, path: &Path) -> Result<Verified, Vec<Reason>> {
     let started = Instant::now();
     let bytes = read(path).map_err(one)?;
     complete(path, &bytes).map_err(one)?;
     let image = Image {
         crate_name: name.to_owned(),
         kind: Kind::Library,
-        generation: Generation::LINKED,
+        generation: number,
         file: path.display().to_string(),
         bytes: bytes.len() as u64,
         crc32: 0,

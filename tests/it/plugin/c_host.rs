@@ -80,6 +80,42 @@ fn a_program_in_c_reloads_a_library_goes_back_and_hears_of_what_fails() {
     reloads(game(&project, Link::Shared), &project);
 }
 
+/// Anything may build the library: nobody else takes part.
+fn reloads_without_a_session(mut program: Command, project: &Project) {
+    library(project, "libphys.so", "-g");
+    program.arg(project.path("libphys.so")).env_remove("PITSTOP_SESSION");
+    let mut session = Session::start(program);
+    session.prints("attached 0");
+    session.prints("tick 21");
+    for step in 2..5 {
+        project.edit(PHYS, &format!("STEP {}", step - 1), &format!("STEP {step}"));
+        library(project, "libphys.so", "-g");
+        prints(&mut session, &["event 1, libphys.so, version ", &format!("tick {}", 20 + step)]);
+    }
+    project.edit(PHYS, "tick(uint64_t n)", "tick(float n)");
+    library(project, "libphys.so", "-g");
+    let refused = session.prints("event 2, libphys.so, version ");
+    assert!(refused.contains("found extern \"C\" fn(f32) -> u64"), "{refused}");
+    project.edit(PHYS, "tick(float n)", "tick(uint64_t n)");
+    project.edit(PHYS, "NEXT 0", "NEXT 2");
+    library(project, "libphys.so", "-g");
+    session.prints("ended");
+    let status = session.ends();
+    assert!(status.success(), "{status}:\n{}", session.printed().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_program_in_c_reloads_what_is_built_while_it_runs_without_a_session() {
+    let project = Project::new("c-host");
+    reloads_without_a_session(game(&project, Link::Shared), &project);
+}
+
+#[test]
+fn valgrind_finds_nothing_in_a_program_that_reloads_without_a_session() {
+    let project = Project::new("c-host");
+    reloads_without_a_session(memcheck(game(&project, Link::Shared)), &project);
+}
+
 #[test]
 fn a_program_in_c_that_links_the_static_library_reloads_too() {
     let project = Project::new("c-host");

@@ -1,3 +1,8 @@
-//! Plugins: code that a program was not built with.
+//! Plugins: code that the program was not built with.
 
 mod c_host;
+mod dylib;
+mod garage;
+mod registry;
+mod reload;
+mod routes;

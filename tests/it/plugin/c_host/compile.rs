@@ -62,9 +62,10 @@ pub(super) fn game(project: &Project, link: Link) -> Command {
     program(project, "game.c", link)
 }
 
-/// Compiles `phys.c`.
+/// Compiles `phys.c`, and puts it in place as a whole: half a library is refused, of which events tell.
 pub(super) fn library(project: &Project, output: &str, debug_info: &str) {
-    ends_well(compiler(project, "phys.c").args(["-shared", "-fPIC", debug_info, "-o", output]));
+    ends_well(compiler(project, "phys.c").args(["-shared", "-fPIC", debug_info, "-o", "draft"]));
+    std::fs::rename(project.path("draft"), project.path(output)).expect("a library");
 }
 
 /// Compiles a plugin, of which only what it exports by the header's attribute is visible.

@@ -1,9 +1,7 @@
 //! The example: built by its own Makefile, played, and edited while it runs.
 
 use super::compile::{ends_well, target};
-use super::published::Published;
 use pitstop_tests::{Project, Session, repository};
-use std::path::PathBuf;
 use std::process::Command;
 
 /// A copy of the example whose libraries and program are built; Pitstop and the rules are built where all tests have them.
@@ -31,10 +29,6 @@ impl Example {
         make.env_remove("MAKEFLAGS");
         ends_well(&mut make);
     }
-
-    fn physics(&self) -> PathBuf {
-        self.project.path("build/libphysics.so")
-    }
 }
 
 #[test]
@@ -48,16 +42,12 @@ fn the_example_plays_by_itself_without_a_session() {
 #[test]
 fn an_edit_of_the_examples_c_file_is_live_after_make_and_the_ball_goes_on() {
     let example = Example::new();
-    let mut published = Published::new(&example.project);
-    published.publish(&example.physics());
-    published.publish(&target().join("debug/libc_host_rules.so"));
     let mut game = Command::new(example.project.path("build/game"));
-    game.env("PITSTOP_SESSION", published.directory());
+    game.env_remove("PITSTOP_SESSION");
     let mut session = Session::start(game);
     session.prints("score    10");
     example.project.edit("physics.c", "'o'", "'@'");
     example.make();
-    published.publish(&example.physics());
     let line = session.prints("@");
     let frame: u32 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a frame's number");
     assert!(line.starts_with("frame") && frame > 9, "{line}");
@@ -69,7 +59,6 @@ fn an_edit_of_the_examples_c_file_is_live_after_make_and_the_ball_goes_on() {
         "struct Ball one = {ball_height, 0}, *ball = &one;",
     );
     example.make();
-    published.publish(&example.physics());
     let refused = session.prints("-- not reloaded: ");
     assert!(refused.contains("found extern \"C\" fn(f64) -> u32"), "{refused}");
 }

@@ -36,7 +36,9 @@ fn until_kind(instance: &dyn Instance, kind: &str) -> Result<Vec<u8>, PluginErro
         match &answer {
             Ok(_) if kind == "ok" => return answer,
             Err(error) if error.kind() == kind => return answer,
-            Err(error) => assert!(["exited", "signalled", "unavailable"].contains(&error.kind()), "{error}"),
+            Err(error) => {
+                assert!(["exited", "signalled", "unavailable", "timed-out"].contains(&error.kind()), "{error}")
+            }
             Ok(_) => panic!("an answer in place of {kind}"),
         }
         assert!(Instant::now() < until, "never {kind}: {answer:?}");
@@ -183,6 +185,21 @@ def answer(request):
 }
 
 #[test]
+fn a_call_that_had_to_wait_does_not_end_a_process_that_is_starting() {
+    let plugin = Plugin::serving(
+        "\nif starts() == 2: time.sleep(2.3)\ndef answer(request):\n    \
+         if starts() == 1: os._exit(1)\n    result(request, request['params']['input'])\n",
+    );
+    let plugin = plugin.with_time(2000);
+    let instance = plugin.open();
+    let kind = |input: &[u8]| instance.process(input).map_err(|error| error.kind());
+    assert_eq!(kind(b"first"), Err("exited"));
+    assert_eq!(kind(b"second"), Err("timed-out"));
+    assert_eq!(kind(b"third"), Ok(b"third".to_vec()));
+    assert_eq!(plugin.pids("pids").len(), 2);
+}
+
+#[test]
 fn a_process_that_dies_between_calls_comes_back() {
     let plugin = Plugin::serving(ECHO);
     let instance = plugin.open();
@@ -235,6 +252,8 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 def answer(request):
     text = request["params"]["input"]
     if text == "hang":
+        # So that the calls' times do not end together.
+        time.sleep(0.5)
         open(folder + "/hangs", "w")
         threading.Event().wait()
     result(request, text)

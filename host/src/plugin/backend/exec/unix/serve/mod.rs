@@ -13,15 +13,18 @@ mod supervise;
 
 use self::connection::Connection;
 use self::rpc::{Answer, Question};
-use self::shared::{Order, Shared};
+use self::shared::{Begun, Order, Shared};
 use super::child::Child;
 use super::command::Command;
 use super::describe;
 use crate::plugin::backend::{Candidate, Description, Instance};
+use crossbeam_channel::Receiver;
 use pitstop_reloadable::PluginError;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+const AWAKE_FOR: Duration = Duration::from_micros(100);
 
 struct Serve {
     shared: Arc<Shared>,
@@ -71,23 +74,42 @@ impl Serve {
         let limit = self.shared.limits.time;
         // A time that cannot be told is as good as no limit.
         let until = Instant::now().checked_add(limit);
-        let (connection, id, answers) = self.shared.begin(until)?;
-        let in_time = connection.write(&rpc::request(id, question), until).is_ok();
-        let answer = match until {
-            _ if !in_time => None,
+        let Begun { connection, id, answers, has_waited } = self.shared.begin(until)?;
+        let timed_out = PluginError::TimedOut { limit };
+        if connection.write(&rpc::request(id, question), until).is_err() {
+            // A part of the line may be written: nothing can come after it.
+            self.shared.abandon_stuck(&connection);
+            return Err(timed_out);
+        }
+        let answer = soon(&answers).or_else(|| match until {
             Some(until) => answers.recv_deadline(until).ok(),
             None => answers.recv().ok(),
-        };
-        answer.ok_or_else(|| {
+        });
+        if answer.is_none() && !has_waited {
+            // A process that did not have the whole time may be starting still; its answer will find nobody.
             self.shared.abandon_stuck(&connection);
-            PluginError::TimedOut { limit }
-        })
+        }
+        answer.ok_or(timed_out)
     }
 
     fn end(&mut self, order: Order) {
         if let Some(supervisor) = self.supervisor.take() {
             self.shared.order(order);
             let _ = supervisor.join();
+        }
+    }
+}
+
+/// Waits awake for an answer that comes soon: to be woken, maybe on a processor that has gone to sleep in the meantime, takes
+/// longer than most plugins.
+fn soon(answers: &Receiver<Answer>) -> Option<Answer> {
+    let until = Instant::now() + AWAKE_FOR;
+    loop {
+        match answers.try_recv() {
+            Ok(answer) => return Some(answer),
+            Err(_) if Instant::now() >= until => return None,
+            // The plugin's process may need this processor.
+            Err(_) => std::thread::yield_now(),
         }
     }
 }

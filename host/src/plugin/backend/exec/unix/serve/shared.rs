@@ -31,6 +31,15 @@ enum State {
     Down(PluginError),
 }
 
+/// A call that has begun.
+pub(super) struct Begun {
+    pub(super) connection: Arc<Connection>,
+    pub(super) id: u64,
+    pub(super) answers: Receiver<Answer>,
+    /// Whether a part of its time was over before there was a process.
+    pub(super) has_waited: bool,
+}
+
 /// What the supervisor is told to do.
 #[derive(Clone, Copy)]
 pub(super) enum Order {
@@ -47,15 +56,15 @@ impl Shared {
     }
 
     /// Begins a call, with a process that is there, or will be until then.
-    pub(super) fn begin(
-        &self,
-        until: Option<Instant>,
-    ) -> Result<(Arc<Connection>, u64, Receiver<Answer>), PluginError> {
+    pub(super) fn begin(&self, until: Option<Instant>) -> Result<Begun, PluginError> {
+        let mut has_waited = false;
         let mut state = lock(&self.state);
         loop {
             let last = match &*state {
                 State::Up(connection) => match connection.begin() {
-                    Some((id, answers)) => return Ok((connection.clone(), id, answers)),
+                    Some((id, answers)) => {
+                        return Ok(Begun { connection: connection.clone(), id, answers, has_waited });
+                    }
                     // Closed after the state was changed, so this is not seen.
                     None => PluginError::failed("it has ended"),
                 },
@@ -67,6 +76,7 @@ impl Shared {
                 let why = format!("it is being started again, after this: {last}");
                 return Err(PluginError::Unavailable { name: self.name.clone(), why });
             }
+            has_waited = true;
             let waited = self.changed.wait_timeout(state, left.min(Duration::from_secs(3600)));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
