@@ -398,7 +398,7 @@ impl Inbox {
         for (crate_name, generation, image) in verified {
             // One that is loaded stays so, and so do its types: of an edit of a body, they are not kept twice.
             let before = self.target.get(&crate_name).map(|before| Arc::clone(&before.layouts));
-            match load(image, before.as_ref(), services(self.host, &crate_name, generation)) {
+            match load(image, before.as_ref(), || services(self.host, &crate_name, generation)) {
                 Ok(image) => {
                     wipe_stack();
                     loaded.push(Arc::new(image));

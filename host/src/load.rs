@@ -59,14 +59,14 @@ unsafe impl Send for Loaded {}
 // SAFETY: as above; nothing is written after `load`.
 unsafe impl Sync for Loaded {}
 
-/// Maps an image. `before` are the types of the one before it.
+/// Maps an image. `before` are the types of the one before it. `services` are for an image that takes them: they are never freed.
 ///
 /// # Errors
 /// What the system's loader says, or that the table in memory is not the one in the file.
 pub(crate) fn load(
     image: Verified,
     before: Option<&Arc<Layouts>>,
-    services: &'static Services,
+    services: impl FnOnce() -> &'static Services,
 ) -> Result<Loaded, Vec<Reason>> {
     let (image, path, contents, proof, started) = image.into_parts();
     let verified = Instant::now();
@@ -76,7 +76,7 @@ pub(crate) fn load(
     let (mut bodies, mut imports) = Sorted::default();
     let (mut carried, mut seat, mut hooks) = (CarriedTypes::default(), None, Vec::new());
     if image.kind == Kind::Reloadable {
-        let table = enter(&library, services).map_err(|error| vec![refused(&path, &error)])?;
+        let table = enter(&library, services()).map_err(|error| vec![refused(&path, &error)])?;
         let table = table.ok_or_else(|| vec![early(&path)])?;
         (bodies, imports) = sort(table.entries, &image.crate_name, &contents.descriptor)?;
         carried = CarriedTypes::of(table.states);

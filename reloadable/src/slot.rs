@@ -4,6 +4,9 @@
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The host's function pointer for one reloadable function. Calling through it takes one load and no lock.
+///
+/// C reads it as a plain pointer: see `pitstop_function_live` in `pitstop.h`.
+#[repr(transparent)]
 #[derive(Debug)]
 pub struct Slot(AtomicPtr<()>);
 

@@ -22,10 +22,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 struct Followed {
     shelf: Shelf,
     staging: Staging,
-    /// By path: the number of the newest file that was looked at, and its length and CRC-32.
-    seen: Mutex<HashMap<String, (Generation, (u64, u32))>>,
+    seen: Mutex<HashMap<String, Seen>>,
     news: Sender<News>,
 }
+
+/// The newest file that was looked at: its number, and its length and CRC-32.
+type Seen = (Generation, (u64, u32));
 
 enum News {
     Opened(PathBuf),

@@ -7,6 +7,7 @@ use pitstop_contract::Generation;
 use pitstop_proof::signature;
 use pitstop_reloadable::__private::Slot;
 use std::any::type_name;
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,10 +117,21 @@ impl Library {
     /// `F` must be the function's type, in the image that is live now and in every later one.
     pub unsafe fn function_unchecked<F: Copy + 'static>(&self, symbol: &str) -> Result<Function<F>, FunctionError> {
         function_type::<F>()?;
-        self.get(symbol, None)
+        self.get(symbol, None::<&str>)
     }
 
-    fn get<F>(&self, symbol: &str, wanted: Option<&'static str>) -> Result<Function<F>, FunctionError> {
+    /// A function by its symbol, for languages that have no type to say its signature with: as text it is proven, without
+    /// one it is as with [`function_unchecked`](Self::function_unchecked). For `pitstop-host-c`.
+    #[doc(hidden)]
+    pub fn function_by_text(
+        &self,
+        symbol: &str,
+        signature: Option<&str>,
+    ) -> Result<Function<unsafe extern "C" fn()>, FunctionError> {
+        self.get(symbol, signature.map(str::to_owned))
+    }
+
+    fn get<F>(&self, symbol: &str, wanted: Option<impl Into<Cow<'static, str>>>) -> Result<Function<F>, FunctionError> {
         let pointer = self.book.handle(symbol, wanted)?;
         Ok(Function { pointer, _type: PhantomData })
     }
@@ -133,6 +145,14 @@ impl<F: Copy + 'static> Function<F> {
         // SAFETY: `function_type` has shown F to be a function pointer, and every stored pointer was proven to have its
         // signature, or the caller of `function_unchecked` vouched for it.
         unsafe { self.pointer.cast() }
+    }
+
+    /// Where the pointer to the live function is, for code that loads it itself: stays for as long as this handle, or a copy
+    /// of it. For `pitstop-host-c`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cell(&self) -> *const Slot {
+        Arc::as_ptr(&self.pointer)
     }
 }
 

@@ -10,6 +10,7 @@ use pitstop_contract::event::Event;
 use pitstop_contract::manifest::Kind;
 use pitstop_contract::{Reason, Rule};
 use pitstop_reloadable::__private::Slot;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -51,7 +52,7 @@ struct Handle {
 struct Claim {
     symbol: String,
     /// The signature to prove; `None` where the caller vouches for it.
-    wanted: Option<&'static str>,
+    wanted: Option<Cow<'static, str>>,
 }
 
 impl std::fmt::Debug for Book {
@@ -200,8 +201,12 @@ impl Book {
     }
 
     /// A handle to a function, in the live image and each later one.
-    pub(super) fn handle(&self, symbol: &str, wanted: Option<&'static str>) -> Result<Arc<Slot>, FunctionError> {
-        let claim = Claim { symbol: symbol.to_owned(), wanted };
+    pub(super) fn handle(
+        &self,
+        symbol: &str,
+        wanted: Option<impl Into<Cow<'static, str>>>,
+    ) -> Result<Arc<Slot>, FunctionError> {
+        let claim = Claim { symbol: symbol.to_owned(), wanted: wanted.map(Into::into) };
         loop {
             let (live, coming) = {
                 let pages = lock(&self.pages);
@@ -253,7 +258,7 @@ impl Claim {
     fn find(&self, image: &Loaded) -> Result<*const (), FunctionError> {
         let missing = || FunctionError::Missing { symbol: self.symbol.clone(), path: image.path.clone() };
         let pointer = image.symbol(&self.symbol).ok_or_else(missing)?;
-        self.wanted.map_or(Ok(()), |wanted| prove(&image.path, &self.symbol, wanted))?;
+        self.wanted.as_deref().map_or(Ok(()), |wanted| prove(&image.path, &self.symbol, wanted))?;
         Ok(pointer)
     }
 
@@ -268,10 +273,11 @@ impl Claim {
                 "bring it back, or restart the program without its calls",
             ));
         }
-        let error = prove(path, &self.symbol, self.wanted?).err()?;
+        let wanted = self.wanted.as_deref()?;
+        let error = prove(path, &self.symbol, wanted).err()?;
         let (expected, found) = match error {
             FunctionError::Signature { expected, found, .. } => (expected, found),
-            other => (self.wanted?.to_owned(), other.to_string()),
+            other => (wanted.to_owned(), other.to_string()),
         };
         let advice = "undo the change, or restart with the new signature in the program";
         Some(Reason::new(Rule::Signature, &self.symbol, expected, found, advice))

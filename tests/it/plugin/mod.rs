@@ -1,6 +1,7 @@
 //! Plugins: code that the program was not built with.
 
 mod builds;
+mod c_host;
 mod dylib;
 mod garage;
 mod registry;

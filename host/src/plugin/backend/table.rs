@@ -3,14 +3,17 @@
 
 use super::{Description, Instance, Proven};
 use crate::load::{Mapped, map};
+use crate::lock::lock;
 use pitstop_contract::{Reason, Rule};
 use pitstop_proof::{complete, exports};
 use pitstop_reloadable::__private::plugin_table::{
     ABI, ABI_SYMBOL, Buffer, FAILED, OK, PANICKED, PluginHost, PluginTable, Status, TABLE_SYMBOL, UNSUPPORTED,
 };
 use pitstop_reloadable::PluginError;
+use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How much of a message is kept.
@@ -146,11 +149,27 @@ fn create(table: &PluginTable, functions: Functions, name: &str) -> Result<*mut 
     Ok(instance)
 }
 
-/// What is offered to a plugin of this name. It may keep it, so that it is never freed: some bytes for each version.
+/// What is offered to plugins of a name.
+struct Offered(PluginHost);
+
+// SAFETY: nobody writes it, and its function may be called on any thread.
+unsafe impl Send for Offered {}
+// SAFETY: as above.
+unsafe impl Sync for Offered {}
+
+/// What is offered to plugins of this name. They may keep it, so that it is never freed; all versions get the same.
 fn host_of(name: &str) -> *const PluginHost {
+    static OFFERED: Mutex<BTreeMap<&'static str, &'static Offered>> = Mutex::new(BTreeMap::new());
+    let mut all = lock(&OFFERED);
+    if let Some(offered) = all.get(name) {
+        return &raw const offered.0;
+    }
     let name: &'static String = Box::leak(Box::new(name.to_owned()));
     let context = std::ptr::from_ref(name).cast_mut().cast();
-    Box::leak(Box::new(PluginHost { size: size_of::<PluginHost>() as u32, context, log: Some(write_log) }))
+    let host = PluginHost { size: size_of::<PluginHost>() as u32, context, log: Some(write_log) };
+    let offered: &'static Offered = Box::leak(Box::new(Offered(host)));
+    all.insert(name, offered);
+    &raw const offered.0
 }
 
 unsafe extern "C" fn write_log(context: *mut c_void, level: i32, text: *const c_char, length: usize) {
