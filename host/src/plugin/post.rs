@@ -32,20 +32,31 @@ pub(crate) struct Standing {
     pub(crate) is_enabled: bool,
 }
 
-impl Post {
-    pub(crate) fn new(spec: Arc<Spec>) -> Self {
-        let away = Routing::Away("it is not loaded yet".to_owned());
+impl Standing {
+    fn new(spec: Arc<Spec>) -> Self {
         let is_enabled = spec.enabled;
-        let standing = Standing {
-            spec: Arc::clone(&spec),
+        Self {
+            spec,
             standby: Vec::new(),
             parked: None,
             problem: None,
             staged: None,
             newest: Generation::LINKED,
             is_enabled,
-        };
-        Self { name: spec.name.clone(), live: Pinned::new(Arc::new(away)), standing: Mutex::new(standing) }
+        }
+    }
+}
+
+impl Post {
+    pub(crate) fn new(spec: Arc<Spec>) -> Self {
+        let name = spec.name.clone();
+        Self { name, live: Pinned::new(Routing::not_yet()), standing: Mutex::new(Standing::new(spec)) }
+    }
+
+    /// A plugin that was taken out is there again.
+    pub(crate) fn come_back(&self, spec: Arc<Spec>) {
+        *self.standing() = Standing::new(spec);
+        self.turn(Routing::not_yet());
     }
 
     pub(crate) fn standing(&self) -> MutexGuard<'_, Standing> {

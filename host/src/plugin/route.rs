@@ -97,6 +97,11 @@ pub(crate) enum Routing {
 }
 
 impl Routing {
+    /// Before there is a version.
+    pub(crate) fn not_yet() -> Arc<Self> {
+        Arc::new(Self::Away("it is not loaded yet".to_owned()))
+    }
+
     pub(crate) fn versions(&self) -> Vec<Arc<Version>> {
         match self {
             Self::Away(_) => Vec::new(),

@@ -18,7 +18,7 @@ use pitstop_contract::manifest::{Image, plugin_image, plugin_of};
 use pitstop_contract::{Generation, Reason, Rule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// The registries of this process, which a session's images are handed to.
 static YARDS: Mutex<Vec<Sender<Message>>> = Mutex::new(Vec::new());
@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(super) policy: Policy,
     directories: Mutex<Vec<PathBuf>>,
     posts: Mutex<BTreeMap<String, Arc<Post>>>,
+    /// Those that have gone, for as long as handles of them are left: should they come back, these lead to them.
+    gone: Mutex<BTreeMap<String, Weak<Post>>>,
     /// Plugins that the program loaded itself.
     by_hand: Mutex<BTreeSet<String>>,
     /// Configuration files with faults, and what was said of each.
@@ -87,6 +89,7 @@ impl Shared {
             policy,
             directories: Mutex::new(directories),
             posts: Mutex::default(),
+            gone: Mutex::default(),
             by_hand: Mutex::default(),
             problems: Mutex::default(),
             listeners: Listeners::default(),
@@ -102,7 +105,7 @@ impl Shared {
             let file = known.standing().spec.origin.file.clone();
             return Err(PluginsError::Known { name: spec.name, file });
         }
-        let post = Arc::new(Post::new(Arc::new(spec)));
+        let post = self.place(spec);
         lock(&self.by_hand).insert(post.name.clone());
         posts.insert(post.name.clone(), Arc::clone(&post));
         Ok(post)
@@ -123,8 +126,20 @@ impl Shared {
         if is_it {
             posts.remove(&post.name);
             lock(&self.by_hand).remove(&post.name);
+            lock(&self.gone).insert(post.name.clone(), Arc::downgrade(post));
         }
         is_it
+    }
+
+    /// The place of a plugin that is new, or was here before.
+    fn place(&self, spec: Spec) -> Arc<Post> {
+        match lock(&self.gone).remove(&spec.name).and_then(|gone| gone.upgrade()) {
+            Some(post) => {
+                post.come_back(Arc::new(spec));
+                post
+            }
+            None => Arc::new(Post::new(Arc::new(spec))),
+        }
     }
 
     /// Tells everybody who listens.
@@ -200,7 +215,7 @@ impl Shared {
     fn take_up(&self, spec: Spec) -> Option<Arc<Post>> {
         let mut posts = lock(&self.posts);
         let Some(known) = posts.get(&spec.name) else {
-            let post = Arc::new(Post::new(Arc::new(spec)));
+            let post = self.place(spec);
             posts.insert(post.name.clone(), Arc::clone(&post));
             return Some(post);
         };
@@ -264,9 +279,8 @@ impl Shared {
             if !std::mem::replace(&mut standing.is_enabled, true) {
                 let parked = standing.parked.take();
                 drop(standing);
-                let away = || Arc::new(Routing::Away("it is not loaded yet".to_owned()));
                 let has_version = parked.is_some();
-                post.turn(parked.unwrap_or_else(away));
+                post.turn(parked.unwrap_or_else(Routing::not_yet));
                 if !has_version {
                     let _ = yard.send(Message::Adopt(post));
                 }

@@ -264,7 +264,8 @@ impl Yard {
                 (Arc::clone(&standing.spec), standing.is_enabled)
             };
             let Ok(file) = file_of(&spec) else { continue };
-            if enabled && touch.paths.iter().any(|touched| file.starts_with(touched)) {
+            // One that is gone is being built anew; one that is taken out has its configuration taken out.
+            if enabled && file.exists() && touch.paths.iter().any(|touched| file.starts_with(touched)) {
                 let number = self.next_number();
                 self.load(&post, number, From::File(file), Purpose::Live, Some(touch));
             }

@@ -182,8 +182,23 @@ pub(super) fn c_echo() -> &'static [u8] {
     })
 }
 
+/// The echo in Go, compiled once.
+pub(super) fn go_echo() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let garage = Garage::new();
+        let mut go = Command::new("go");
+        go.args(["build", "-buildmode=c-shared", "-o"]).arg(garage.path("libecho.so")).arg(".");
+        go.current_dir(fixture("go")).env("CGO_CFLAGS", format!("-I{}", repository().join("host/c/include").display()));
+        // Nothing from elsewhere, and a cache where there is no home.
+        go.env("GOFLAGS", "-mod=mod").env("GOCACHE", garage.path("cache")).env("GOTOOLCHAIN", "local");
+        assert!(go.status().is_ok_and(|status| status.success()), "{go:?}");
+        std::fs::read(garage.path("libecho.so")).expect("a library")
+    })
+}
+
 /// A file with another version in it.
-fn patched(bytes: &[u8], version: &str) -> Vec<u8> {
+pub(super) fn patched(bytes: &[u8], version: &str) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let places: Vec<usize> = bytes
         .windows(VERSION.len())

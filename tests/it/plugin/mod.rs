@@ -4,6 +4,7 @@ mod builds;
 mod c_host;
 mod dylib;
 mod garage;
+mod languages;
 mod registry;
 mod reload;
 mod routes;

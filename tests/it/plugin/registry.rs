@@ -88,6 +88,10 @@ fn a_plugin_that_is_added_appears_and_one_that_is_removed_goes() {
     assert!(matches!(two.process(b"hello"), Err(PluginError::Unavailable { .. })));
     assert!(matches!(plugins.get("two"), Err(PluginsError::Unknown { .. })));
     assert!(plugins.get("one").is_ok());
+    garage.put_as(Mechanism::Once, 3, "plugins/two/echo.sh");
+    garage.write("plugins/two/plugin.toml", &shell("two"));
+    ear.live("two");
+    assert_eq!(two.process_text("hello"), Ok(format!("{0} hello {0}", version(3))), "a handle from before");
 }
 
 #[test]
