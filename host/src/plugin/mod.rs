@@ -1,14 +1,15 @@
 //! Plugins: code that the program was not built with, loaded, called, and swapped at the safe point.
 //!
-//! In reading order: `config` reads what is to be loaded into a `spec`, `stage` takes a private copy of the file, `backend` proves
-//! and opens it, a `version` is what calls run, a `post` is what handles call through; `yard` moves versions along this way, and
-//! `registry` is what the program holds.
+//! In reading order: `config` reads what is to be loaded into a `spec`; `open` takes a file to a version that is ready, by way of
+//! `stage`, which makes a private copy of it, and `backend`, which proves and opens that; a `version` is what calls run, a `post` is
+//! what handles call through; `yard` decides what is loaded when and what ends, and `registry` is what the program holds.
 
 mod access;
 mod backend;
 mod config;
 mod error;
 mod info;
+mod open;
 mod pin;
 mod post;
 mod registry;

@@ -3,13 +3,12 @@
 //!
 //! One thread for each registry decides; whatever may take long, a start or an end, is on a thread of its own.
 
-use super::backend::{self, Candidate, Instance};
+use super::backend::Instance;
+use super::open::{From, Outcome, Purpose, Timing, ms, open};
 use super::post::Post;
-
 use super::route::Routing;
 use super::shared::Shared;
 use super::spec::{Source, Spec};
-use super::stage;
 use super::version::{Counts, Version};
 use crate::attach::attached;
 use crate::follow::{Depth, Follow, Touch};
@@ -21,10 +20,8 @@ use pitstop_contract::event::{Event, Recipe, Stages};
 use pitstop_contract::manifest::{Image, plugin_image};
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::Proof;
-use pitstop_proof::file::{identical, read};
-use pitstop_reloadable::PluginError;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,41 +71,6 @@ pub(crate) struct Loaded {
     number: Generation,
     purpose: Purpose,
     outcome: Outcome,
-}
-
-enum Outcome {
-    /// The file is what it was.
-    Same,
-    Refused(Vec<Reason>),
-    Ready {
-        version: Arc<Version>,
-        proof: Proof,
-        timing: Timing,
-    },
-}
-
-enum Purpose {
-    /// To be live.
-    Live,
-    /// To be routed to.
-    Standby(Sender<Result<Generation, Vec<Reason>>>),
-}
-
-/// Where a candidate comes from.
-enum From {
-    /// A file that anything may write.
-    File(PathBuf),
-    /// One that the watcher has staged.
-    Image { image: Box<Image>, path: PathBuf },
-}
-
-/// When its change was noticed, and where the time went since.
-#[derive(Clone, Copy)]
-struct Timing {
-    edit_at_us: u64,
-    stages: Stages,
-    bytes: u64,
-    ready: Instant,
 }
 
 pub(crate) struct Yard {
@@ -279,7 +241,7 @@ impl Yard {
         let (post, shared) = (Arc::clone(post), Arc::clone(&self.shared));
         let spec = Arc::clone(&post.standing().spec);
         let work = move || {
-            let outcome = load(&shared, &post, &spec, number, from, seen, &purpose);
+            let outcome = open(&shared, &post, &spec, number, from, seen, &purpose);
             let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post, number, purpose, outcome })));
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
@@ -430,90 +392,4 @@ fn became_live(version: &Version, timing: Timing) -> Event {
         slots: 1,
         image_bytes: timing.bytes,
     }
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
-/// Stages, proves and opens a candidate.
-fn load(
-    shared: &Arc<Shared>,
-    post: &Post,
-    spec: &Arc<Spec>,
-    number: Generation,
-    from: From,
-    seen: (u64, Instant),
-    purpose: &Purpose,
-) -> Outcome {
-    let mut stages = Stages { detect: ms(seen.1.elapsed()), ..Stages::default() };
-    let mut edit_at_us = seen.0;
-    let begun = Instant::now();
-    let candidate = match from {
-        From::File(file) => {
-            let candidate = stage::stage(spec, &file, &shared.staging, number);
-            stages.stage = ms(begun.elapsed());
-            candidate
-        }
-        From::Image { image, path } => {
-            (stages.detect, stages.build, stages.stage) = (image.detect_ms, image.build_ms, image.stage_ms);
-            edit_at_us = image.edit_at_us;
-            published(spec, &image, path)
-        }
-    };
-    let candidate = match candidate {
-        Ok(candidate) => candidate,
-        Err(reason) => return Outcome::Refused(vec![reason]),
-    };
-    let sum = (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes));
-    if matches!(purpose, Purpose::Live) && post.standing().staged.replace(sum) == Some(sum) {
-        shared.staging.remove(&candidate.file);
-        return Outcome::Same;
-    }
-    let (file, bytes) = (candidate.file.clone(), sum.0);
-    let verifying = Instant::now();
-    let proven = match backend::prove(candidate) {
-        Ok(proven) => proven,
-        Err(reasons) => {
-            shared.staging.remove(&file);
-            return Outcome::Refused(reasons);
-        }
-    };
-    stages.verify = ms(verifying.elapsed());
-    let opening = Instant::now();
-    let instance = match backend::backend(spec.mechanism).open(&proven) {
-        Ok(instance) => instance,
-        Err(error) => {
-            // A library that was mapped stays so; its file is not needed for that.
-            shared.staging.remove(&file);
-            return Outcome::Refused(vec![not_opened(spec, &file, &error)]);
-        }
-    };
-    stages.load = ms(opening.elapsed());
-    let proof = proven.proof().clone();
-    let version = Version::new(number, Arc::clone(spec), file, instance, shared.yard.clone());
-    let timing = Timing { edit_at_us, stages, bytes, ready: Instant::now() };
-    Outcome::Ready { version: Arc::new(version), proof, timing }
-}
-
-/// A file that the watcher has staged, which nobody else writes.
-fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate, Reason> {
-    let bytes = read(&path)?;
-    identical(&path, &bytes, image.bytes, image.crc32)?;
-    stage::matches_pin(spec, &path, &bytes)?;
-    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes })
-}
-
-fn not_opened(spec: &Spec, file: &Path, error: &PluginError) -> Reason {
-    let rule = match error {
-        PluginError::Protocol { .. } => Rule::Signature,
-        _ => Rule::Load,
-    };
-    let (expected, found) = match error {
-        PluginError::Protocol { expected, found } => (expected.clone(), found.clone()),
-        other => ("a plugin that starts and says that it is well".to_owned(), other.to_string()),
-    };
-    let advice = "mend the plugin; the version before it stays live";
-    let subject = format!("{} of plugin `{}`", file.display(), spec.name);
-    Reason::new(rule, subject, expected, found, advice)
 }
