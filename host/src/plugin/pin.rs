@@ -183,7 +183,7 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.place.store(std::ptr::null_mut(), Ordering::Release);
         // Whoever watches has a fence between the mark and the look at what is used.
-        compiler_fence(Ordering::SeqCst);
+        light_fence();
         if self.lane.watched.load(Ordering::Relaxed) {
             watched(self.lane);
         }
