@@ -114,6 +114,8 @@ pub fn attach_with(config: Config) -> Pitstop {
     });
     if let (Some(host), Some((session, receiver))) = (host, mailbox) {
         STARTED.get_or_init(|| host.begin(session, receiver));
+        // Plugins that were opened before are the session's from here on.
+        crate::plugin::ask_again();
     }
     Pitstop { host: host.as_ref() }
 }
