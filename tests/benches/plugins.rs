@@ -7,6 +7,11 @@ use std::process::Command;
 
 fn main() {
     let project = Project::new("bench-plugins");
+    // The example's own greeters.
+    for (from, to) in [("c/greeter.c", "greeter.c"), ("rust/src/lib.rs", "greeter/src/lib.rs")] {
+        let source = repository().join("examples/greeter/plugins").join(from);
+        project.write(to, &std::fs::read_to_string(source).expect("a greeter"));
+    }
     let header = repository().join("host/c/include");
     run(
         Command::new("cc").args(["-O2", "-shared", "-fPIC", "-I"]).arg(header).args([
