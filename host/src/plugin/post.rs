@@ -4,6 +4,7 @@ use super::pin::Pinned;
 use super::route::Routing;
 use super::spec::Spec;
 use super::version::Version;
+use super::yard::Order;
 use crate::lock::lock;
 use pitstop_contract::Generation;
 use pitstop_reloadable::{Metadata, Plugin, PluginError};
@@ -30,6 +31,15 @@ pub(crate) struct Standing {
     /// The newest that is ready.
     pub(crate) newest: Generation,
     pub(crate) is_enabled: bool,
+    pub(crate) loading: Loading,
+}
+
+/// Whether a candidate to be live is being loaded. A file may change more often than it can be loaded.
+pub(crate) enum Loading {
+    Idle,
+    Busy,
+    /// And this one after it: the newest that was asked for meanwhile.
+    Then(Order),
 }
 
 impl Post {
@@ -44,6 +54,7 @@ impl Post {
             staged: None,
             newest: Generation::LINKED,
             is_enabled,
+            loading: Loading::Idle,
         };
         Self { name: spec.name.clone(), live: Pinned::new(Arc::new(away)), standing: Mutex::new(standing) }
     }

@@ -4,8 +4,7 @@
 //! One thread for each registry decides; whatever may take long, a start or an end, is on a thread of its own.
 
 use super::backend::{self, Candidate, Instance};
-use super::post::Post;
-
+use super::post::{Loading, Post};
 use super::route::Routing;
 use super::shared::Shared;
 use super::spec::{Source, Spec};
@@ -94,6 +93,22 @@ enum Purpose {
     Standby(Sender<Result<Generation, Vec<Reason>>>),
 }
 
+/// A candidate that is to be loaded.
+pub(crate) struct Order {
+    number: Generation,
+    from: From,
+    /// When it was noticed.
+    seen: (u64, Instant),
+    reload: Reload,
+}
+
+/// Whether a file is loaded that is the same as the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reload {
+    IfOther,
+    Always,
+}
+
 /// Where a candidate comes from.
 enum From {
     /// A file that anything may write.
@@ -109,6 +124,12 @@ struct Timing {
     stages: Stages,
     bytes: u64,
     ready: Instant,
+}
+
+impl Order {
+    fn now(number: Generation, from: From, reload: Reload) -> Self {
+        Self { number, from, seen: (micros_since_1970(), Instant::now()), reload }
+    }
 }
 
 pub(crate) struct Yard {
@@ -152,7 +173,7 @@ impl Yard {
             Message::Published { name, image, path } => {
                 if let Some(post) = self.shared.post(&name) {
                     let number = image.generation;
-                    self.load(&post, number, From::Image { image, path }, Purpose::Live, None);
+                    self.order(&post, Order::now(number, From::Image { image, path }, Reload::IfOther));
                 }
             }
             Message::NotBuilt { name, why } => {
@@ -182,7 +203,8 @@ impl Yard {
             }
             Message::Standby { post, file, reply } => {
                 let number = self.next_number();
-                self.load(&post, number, From::File(file), Purpose::Standby(reply), None);
+                let order = Order::now(number, From::File(file), Reload::IfOther);
+                self.load(&post, order, Purpose::Standby(reply));
             }
             Message::Gone(post) => {
                 self.expected.remove(&post.name);
@@ -223,12 +245,11 @@ impl Yard {
         if !post.has_version() {
             self.expected.insert(post.name.clone());
         }
-        post.standing().staged = None;
         if attached().is_some() {
             self.shared.tell(&wanted(&spec));
             if let Some((image, path)) = self.shared.image(&post.name) {
                 let number = image.generation;
-                self.load(post, number, From::Image { image: Box::new(image), path }, Purpose::Live, None);
+                self.order(post, Order::now(number, From::Image { image: Box::new(image), path }, Reload::Always));
             }
             return;
         }
@@ -238,7 +259,7 @@ impl Yard {
                     self.follow.folder(folder, Depth::Folder);
                 }
                 let number = self.next_number();
-                self.load(post, number, From::File(file), Purpose::Live, None);
+                self.order(post, Order::now(number, From::File(file), Reload::Always));
             }
             Err(reason) => {
                 self.expected.remove(&post.name);
@@ -266,25 +287,62 @@ impl Yard {
             let Ok(file) = file_of(&spec) else { continue };
             if enabled && touch.paths.iter().any(|touched| file.starts_with(touched)) {
                 let number = self.next_number();
-                self.load(&post, number, From::File(file), Purpose::Live, Some(touch));
+                let (from, seen) = (From::File(file), (touch.at_us, touch.at));
+                self.order(&post, Order { number, from, seen, reload: Reload::IfOther });
             }
         }
     }
 
+    /// Has a candidate loaded to be live; after the one that is being loaded, if there is one, and then the newest only.
+    fn order(&mut self, post: &Arc<Post>, order: Order) {
+        let mut standing = post.standing();
+        let reload = match std::mem::replace(&mut standing.loading, Loading::Busy) {
+            Loading::Idle => {
+                drop(standing);
+                return self.load(post, order, Purpose::Live);
+            }
+            Loading::Busy => order.reload,
+            Loading::Then(before) if before.reload == Reload::Always => Reload::Always,
+            Loading::Then(_) => order.reload,
+        };
+        standing.loading = Loading::Then(Order { reload, ..order });
+    }
+
+    /// A candidate to be live was loaded, or refused: goes on with the next one.
+    fn next_order(&mut self, post: &Arc<Post>) {
+        let next = std::mem::replace(&mut post.standing().loading, Loading::Idle);
+        if let Loading::Then(order) = next
+            && self.is_here(post)
+        {
+            self.order(post, order);
+        }
+    }
+
+    fn is_here(&self, post: &Arc<Post>) -> bool {
+        !self.ended && self.shared.post(&post.name).is_some_and(|known| Arc::ptr_eq(&known, post))
+    }
+
     /// Stages, proves and opens a candidate, on a thread of its own.
-    fn load(&mut self, post: &Arc<Post>, number: Generation, from: From, purpose: Purpose, touch: Option<&Touch>) {
+    fn load(&mut self, post: &Arc<Post>, order: Order, purpose: Purpose) {
         self.alive += 1;
-        let seen = touch.map_or_else(|| (micros_since_1970(), Instant::now()), |touch| (touch.at_us, touch.at));
-        let (post, shared) = (Arc::clone(post), Arc::clone(&self.shared));
-        let spec = Arc::clone(&post.standing().spec);
+        let Order { number, from, seen, reload } = order;
+        let (own, shared) = (Arc::clone(post), Arc::clone(&self.shared));
+        let spec = {
+            let mut standing = own.standing();
+            if reload == Reload::Always {
+                standing.staged = None;
+            }
+            Arc::clone(&standing.spec)
+        };
         let work = move || {
-            let outcome = load(&shared, &post, &spec, number, from, seen, &purpose);
-            let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post, number, purpose, outcome })));
+            let outcome = load(&shared, &own, &spec, number, from, seen, &purpose);
+            let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post: own, number, purpose, outcome })));
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
         if let Err(error) = spawned {
             self.alive -= 1;
             self.expected.clear();
+            post.standing().loading = Loading::Idle;
             log::error!("pitstop: cannot start a thread for a plugin: {error}");
         }
     }
@@ -292,7 +350,10 @@ impl Yard {
     fn loaded(&mut self, loaded: Loaded) {
         let Loaded { post, number, purpose, outcome } = loaded;
         self.expected.remove(&post.name);
-        let is_here = !self.ended && self.shared.post(&post.name).is_some_and(|known| Arc::ptr_eq(&known, &post));
+        let is_here = self.is_here(&post);
+        if matches!(purpose, Purpose::Live) {
+            self.next_order(&post);
+        }
         let (version, proof, timing) = match outcome {
             Outcome::Ready { version, proof, timing } => (version, proof, timing),
             Outcome::Same => {
