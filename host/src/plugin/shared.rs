@@ -9,7 +9,7 @@ use super::stage::Staging;
 use super::yard::Message;
 use crate::attach::attached;
 use crate::events::{LOCAL, Listeners, log_event};
-use crate::follow::Depth;
+use crate::follow::{Depth, Touch, Touched};
 use crate::lock::lock;
 use crate::pending;
 use crossbeam_channel::Sender;
@@ -150,11 +150,14 @@ impl Shared {
         folders
     }
 
-    /// Whether a change at one of these paths may be one of the configuration.
-    pub(crate) fn concerns_configuration(&self, paths: &[PathBuf]) -> bool {
+    /// Whether a change may be one of the configuration, or mends what was wrong with it.
+    pub(crate) fn concerns_configuration(&self, touch: &Touch) -> bool {
         let directories = lock(&self.directories);
         let has_problems = !lock(&self.problems).is_empty();
-        paths.iter().any(|path| {
+        if touch.what == Touched::Permissions && !has_problems {
+            return false;
+        }
+        touch.paths.iter().any(|path| {
             let in_directories = directories.iter().any(|directory| path.starts_with(directory));
             let is_drop_in = path.file_name().is_some_and(|name| name == config::DROP_IN);
             let is_folder = directories.iter().any(|directory| path == directory || path.parent() == Some(directory));

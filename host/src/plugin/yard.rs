@@ -11,7 +11,7 @@ use super::spec::{Source, Spec};
 use super::stage;
 use super::version::{Counts, Version};
 use crate::attach::attached;
-use crate::follow::{Depth, Follow, Touch};
+use crate::follow::{Depth, Follow, Touch, Touched};
 use crate::library::find_beside_executable;
 use crate::pending;
 use crate::swap::micros_since_1970;
@@ -273,19 +273,21 @@ impl Yard {
         if self.ended {
             return;
         }
-        if self.shared.concerns_configuration(&touch.paths) {
+        if self.shared.concerns_configuration(touch) {
             self.scan();
         }
         if attached().is_some() {
             return;
         }
         for post in self.shared.posts() {
-            let (spec, enabled) = {
+            let (spec, is_wanted) = {
                 let standing = post.standing();
-                (Arc::clone(&standing.spec), standing.is_enabled)
+                // Permissions are no other file, but may be what one was refused for.
+                let may_differ = touch.what == Touched::Content || standing.problem.is_some();
+                (Arc::clone(&standing.spec), standing.is_enabled && may_differ)
             };
             let Ok(file) = file_of(&spec) else { continue };
-            if enabled && touch.paths.iter().any(|touched| file.starts_with(touched)) {
+            if is_wanted && touch.paths.iter().any(|touched| file.starts_with(touched)) {
                 let number = self.next_number();
                 let (from, seen) = (From::File(file), (touch.at_us, touch.at));
                 self.order(&post, Order { number, from, seen, reload: Reload::IfOther });
