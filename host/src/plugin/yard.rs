@@ -404,22 +404,22 @@ impl Yard {
             standing.newest = version.number;
             standing.problem = None;
         }
+        if !post.has_version() {
+            let event = became_live(&version, timing);
+            make_live(&post, version);
+            // Before `open` returns: who listens from then on hears of what happens from then on.
+            return self.shared.tell(&event);
+        }
         let yard = self.shared.yard.clone();
-        let is_first = !post.has_version();
         let subject = post.pending("live");
-        let swap = move || {
+        pending::offer(&subject, move || {
             let event = became_live(&version, timing);
             // Held until the event is on its way: the end of the old version is told after it.
             let before = post.live();
             make_live(&post, version);
             let _ = yard.send(Message::Tell(event));
             drop(before);
-        };
-        if is_first {
-            swap();
-        } else {
-            pending::offer(&subject, swap);
-        }
+        });
     }
 
     fn refuse(&self, post: &Post, generation: Generation, reasons: Vec<Reason>) {
