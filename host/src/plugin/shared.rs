@@ -2,6 +2,7 @@
 
 use super::config::{self, Policy};
 use super::error::PluginsError;
+use super::info::folder_name;
 use super::post::Post;
 use super::route::Routing;
 use super::spec::Spec;
@@ -227,16 +228,20 @@ impl Shared {
     fn tell_problems(&self, problems: &BTreeMap<PathBuf, String>) {
         let before = std::mem::replace(&mut *lock(&self.problems), problems.clone());
         for (file, problem) in problems.iter().filter(|(file, problem)| before.get(*file) != Some(*problem)) {
-            let folder = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
             let advice = "mend the file; what is loaded stays as it is";
             let (expected, subject_of) = ("a configuration that can be used", file.display().to_string());
             let reason = Reason::new(Rule::Manifest, subject_of, expected, problem, advice);
             self.tell(&Event::Rejected {
-                crate_name: plugin_image(&folder),
+                crate_name: plugin_image(&folder_name(file)),
                 generation: Generation::LINKED,
                 reasons: vec![reason],
             });
         }
+    }
+
+    /// Configuration files with faults, and what was said of each.
+    pub(super) fn problems(&self) -> BTreeMap<PathBuf, String> {
+        lock(&self.problems).clone()
     }
 
     pub(super) fn unload(&self, post: &Arc<Post>) {
