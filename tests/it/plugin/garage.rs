@@ -51,10 +51,15 @@ impl Garage {
 
     /// The same, to be executed.
     pub(super) fn script(&self, file: &str, text: &str) {
+        self.program(file, text.as_bytes());
+    }
+
+    /// The same, of any bytes.
+    pub(super) fn program(&self, file: &str, bytes: &[u8]) {
         let path = self.path(file);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         let draft = self.path(".draft");
-        std::fs::write(&draft, text).expect("a draft");
+        std::fs::write(&draft, bytes).expect("a draft");
         executable(&draft);
         std::fs::rename(&draft, &path).expect("a file in place");
     }
@@ -183,7 +188,7 @@ pub(super) fn c_echo() -> &'static [u8] {
 }
 
 /// A file with another version in it.
-fn patched(bytes: &[u8], version: &str) -> Vec<u8> {
+pub(super) fn patched(bytes: &[u8], version: &str) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let places: Vec<usize> = bytes
         .windows(VERSION.len())
