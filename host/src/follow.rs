@@ -11,8 +11,18 @@ use std::time::Instant;
 /// Paths at which a writer has finished, or something came or went.
 pub(crate) struct Touch {
     pub(crate) paths: Vec<PathBuf>,
+    pub(crate) what: Touched,
     pub(crate) at_us: u64,
     pub(crate) at: Instant,
+}
+
+/// What became of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touched {
+    /// There is another file, or none.
+    Content,
+    /// Who may do what with it, maybe while it is being written.
+    Permissions,
 }
 
 /// How much of a folder is watched.
@@ -34,9 +44,9 @@ impl Follow {
     pub(crate) fn new(take: impl Fn(Touch) + Send + 'static) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if let Ok(event) = event
-                && is_settled(&event)
+                && let Some(what) = touched(&event)
             {
-                take(Touch { paths: event.paths, at_us: micros_since_1970(), at: Instant::now() });
+                take(Touch { paths: event.paths, what, at_us: micros_since_1970(), at: Instant::now() });
             }
         });
         let watcher = watcher.inspect_err(|error| log::error!("pitstop: files are not followed: {error}")).ok();
@@ -62,6 +72,12 @@ impl Follow {
             Err(error) => log::warn!("pitstop: files in {} are not followed: {error}", folder.display()),
         }
     }
+}
+
+fn touched(event: &notify::Event) -> Option<Touched> {
+    // Linux tells of another owner or mode as of any other attribute.
+    let is_permissions = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
+    if is_permissions { Some(Touched::Permissions) } else { is_settled(event).then_some(Touched::Content) }
 }
 
 /// Whether whoever wrote has finished: closed the file, renamed or linked it into place, or removed it.

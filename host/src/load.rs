@@ -208,7 +208,7 @@ fn open(path: &Path, flags: i32) -> Result<(Library, Option<usize>), String> {
         // are nobody else's.
         // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
         let library = unsafe { unix::Library::open(Some(path), unix::RTLD_NOW | unix::RTLD_LOCAL | flags) };
-        let handle = library.map_err(|error| error.to_string())?.into_raw();
+        let handle = library.map_err(|error| said(&error))?.into_raw();
         let bias = bias(handle);
         // SAFETY: the handle of the library that was opened above, and of no other.
         let library = unsafe { unix::Library::from_raw(handle) };
@@ -219,8 +219,13 @@ fn open(path: &Path, flags: i32) -> Result<(Library, Option<usize>), String> {
         let _ = flags;
         // SAFETY: the file was proven to be a complete library of matching code; its constructors are the user's own.
         let library = unsafe { Library::new(path) };
-        library.map(|library| (library, None)).map_err(|error| error.to_string())
+        library.map(|library| (library, None)).map_err(|error| said(&error))
     }
+}
+
+/// The loader's own words, which are behind the error of whoever has called it.
+fn said(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Where the system's loader has put a library: what it has added to the addresses of the file.

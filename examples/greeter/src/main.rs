@@ -1,14 +1,17 @@
 //! Greets through every plugin there is, once a frame. Edit one of them, or add another, while it runs.
+//!
+//! `--frames N` ends it after so many frames, and `--plugins FILE` opens these plugins in place of its own `pitstop.toml`.
 
 use pitstop_host::{Event, Plugin, PluginState, Plugins};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 fn main() {
-    let frames = frames();
+    let frames = after("--frames").and_then(|frames| frames.parse().ok());
     let pit = pitstop_host::attach();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pitstop.toml");
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("pitstop.toml");
+    let file = after("--plugins").map_or_else(own, PathBuf::from);
     let plugins = Plugins::open(&file).unwrap_or_else(|error| {
         eprintln!("{error}");
         std::process::exit(1);
@@ -37,8 +40,7 @@ fn main() {
     }
 }
 
-/// After `--frames`.
-fn frames() -> Option<u64> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--frames");
-    arguments.nth(1)?.parse().ok()
+/// What follows this argument.
+fn after(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }

@@ -4,7 +4,7 @@
 use super::handle::{Library, LibraryError};
 use super::shelf::{Shelf, absolute};
 use crate::events::{LOCAL, log_event};
-use crate::follow::{Depth, Follow, Touch};
+use crate::follow::{Depth, Follow, Touch, Touched};
 use crate::load::Loaded;
 use crate::lock::lock;
 use crate::pending;
@@ -93,6 +93,7 @@ impl Followed {
                     // It may have changed before the watch began.
                     self.look(&path.display().to_string(), micros_since_1970());
                 }
+                News::Touched(touch) if touch.what == Touched::Permissions => {}
                 News::Touched(touch) => {
                     for path in self.shelf.names() {
                         if touch.paths.iter().any(|touched| Path::new(&path).starts_with(touched)) {

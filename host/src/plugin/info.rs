@@ -4,7 +4,7 @@ use super::post::Post;
 use super::route::Routing;
 use super::version::Version;
 use pitstop_contract::Generation;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct PluginInfo {
     /// Its name.
     pub name: String,
-    /// How it is run.
+    /// How it is run; empty where its file does not come to say it.
     pub mechanism: &'static str,
     /// Whether calls go to it.
     pub state: PluginState,
@@ -22,7 +22,7 @@ pub struct PluginInfo {
     pub file: PathBuf,
     /// The versions that are loaded, the oldest first.
     pub versions: Vec<VersionInfo>,
-    /// Why its newest file is not live, if it is not.
+    /// Why its newest file is not live, if it is not; or what is wrong with the file that configures it.
     pub problem: Option<String>,
 }
 
@@ -102,4 +102,16 @@ pub(super) fn info(post: &Post) -> PluginInfo {
         versions,
         problem: standing.problem.clone(),
     }
+}
+
+/// What is known of a drop-in whose file has a fault, so that there is no plugin of it.
+pub(super) fn faulty(file: PathBuf, problem: String) -> PluginInfo {
+    let name = folder_name(&file);
+    let (state, versions, problem) = (PluginState::Absent, Vec::new(), Some(problem));
+    PluginInfo { name, mechanism: "", state, file, versions, problem }
+}
+
+/// By which a drop-in is known before its file has said a name.
+pub(super) fn folder_name(file: &Path) -> String {
+    file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
 }

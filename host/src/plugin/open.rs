@@ -7,6 +7,7 @@ use super::shared::Shared;
 use super::spec::Spec;
 use super::stage;
 use super::version::Version;
+use crate::swap::micros_since_1970;
 use crossbeam_channel::Sender;
 use pitstop_contract::event::Stages;
 use pitstop_contract::manifest::Image;
@@ -30,11 +31,28 @@ pub(super) enum Outcome {
     },
 }
 
+/// What a candidate is loaded for.
 pub(super) enum Purpose {
     /// To be live.
     Live,
     /// To be routed to.
     Standby(Sender<Result<Generation, Vec<Reason>>>),
+}
+
+/// A candidate that is to be loaded.
+pub(crate) struct Order {
+    pub(super) number: Generation,
+    pub(super) from: From,
+    /// When it was noticed.
+    pub(super) seen: (u64, Instant),
+    pub(super) reload: Reload,
+}
+
+/// Whether a file is loaded that is the same as the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reload {
+    IfOther,
+    Always,
 }
 
 /// Where a candidate comes from.
@@ -52,6 +70,12 @@ pub(super) struct Timing {
     pub(super) stages: Stages,
     pub(super) bytes: u64,
     pub(super) ready: Instant,
+}
+
+impl Order {
+    pub(super) fn now(number: Generation, from: From, reload: Reload) -> Self {
+        Self { number, from, seen: (micros_since_1970(), Instant::now()), reload }
+    }
 }
 
 /// Stages, proves and opens a candidate.

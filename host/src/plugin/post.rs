@@ -1,5 +1,6 @@
 //! The place of one plugin in a program: what handles call through, and what is known of it.
 
+use super::open::Order;
 use super::pin::Pinned;
 use super::route::Routing;
 use super::spec::Spec;
@@ -30,6 +31,15 @@ pub(crate) struct Standing {
     /// The newest that is ready.
     pub(crate) newest: Generation,
     pub(crate) is_enabled: bool,
+    pub(crate) loading: Loading,
+}
+
+/// Whether a candidate to be live is being loaded. A file may change more often than it can be loaded.
+pub(crate) enum Loading {
+    Idle,
+    Busy,
+    /// And this one after it: the newest that was asked for meanwhile.
+    Then(Order),
 }
 
 impl Standing {
@@ -43,6 +53,7 @@ impl Standing {
             staged: None,
             newest: Generation::LINKED,
             is_enabled,
+            loading: Loading::Idle,
         }
     }
 }
@@ -55,7 +66,11 @@ impl Post {
 
     /// A plugin that was taken out is there again.
     pub(crate) fn come_back(&self, spec: Arc<Spec>) {
-        *self.standing() = Standing::new(spec);
+        let mut standing = self.standing();
+        // What was begun before comes to its end first.
+        let loading = if matches!(standing.loading, Loading::Idle) { Loading::Idle } else { Loading::Busy };
+        *standing = Standing { loading, ..Standing::new(spec) };
+        drop(standing);
         self.turn(Routing::not_yet());
     }
 

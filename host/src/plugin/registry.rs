@@ -2,7 +2,7 @@
 
 use super::config;
 use super::error::PluginsError;
-use super::info::{PluginInfo, VersionInfo, info, loaded};
+use super::info::{PluginInfo, VersionInfo, faulty, info, loaded};
 use super::post::{PluginHandle, Post};
 use super::route::{Route, Routing, Split, VersionRef};
 use super::shared::{Shared, take_part};
@@ -84,10 +84,23 @@ impl Plugins {
         Ok(PluginHandle { post: self.known(name)? })
     }
 
-    /// All plugins, by name.
+    /// All plugins, by name. A drop-in with a fault is there too, under the name of its folder where it has no plugin yet.
     #[must_use]
     pub fn list(&self) -> Vec<PluginInfo> {
-        self.inner.shared.posts().iter().map(|post| info(post)).collect()
+        let shared = &self.inner.shared;
+        let mut list: Vec<PluginInfo> = shared.posts().iter().map(|post| info(post)).collect();
+        for (file, problem) in shared.problems() {
+            let mut is_known = file == shared.file;
+            for plugin in list.iter_mut().filter(|plugin| plugin.file == file) {
+                plugin.problem.get_or_insert_with(|| problem.clone());
+                is_known = true;
+            }
+            if !is_known {
+                list.push(faulty(file, problem));
+            }
+        }
+        list.sort_by(|one, other| one.name.cmp(&other.name));
+        list
     }
 
     /// The versions of a plugin that are loaded, the oldest first: with what was counted of each.

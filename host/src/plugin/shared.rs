@@ -2,6 +2,7 @@
 
 use super::config::{self, Policy};
 use super::error::PluginsError;
+use super::info::folder_name;
 use super::post::Post;
 use super::route::Routing;
 use super::spec::Spec;
@@ -9,7 +10,7 @@ use super::stage::Staging;
 use super::yard::Message;
 use crate::attach::attached;
 use crate::events::{LOCAL, Listeners, log_event};
-use crate::follow::Depth;
+use crate::follow::{Depth, Touch, Touched};
 use crate::lock::lock;
 use crate::pending;
 use crossbeam_channel::Sender;
@@ -165,11 +166,14 @@ impl Shared {
         folders
     }
 
-    /// Whether a change at one of these paths may be one of the configuration.
-    pub(crate) fn concerns_configuration(&self, paths: &[PathBuf]) -> bool {
+    /// Whether a change may be one of the configuration, or mends what was wrong with it.
+    pub(crate) fn concerns_configuration(&self, touch: &Touch) -> bool {
         let directories = lock(&self.directories);
         let has_problems = !lock(&self.problems).is_empty();
-        paths.iter().any(|path| {
+        if touch.what == Touched::Permissions && !has_problems {
+            return false;
+        }
+        touch.paths.iter().any(|path| {
             let in_directories = directories.iter().any(|directory| path.starts_with(directory));
             let is_drop_in = path.file_name().is_some_and(|name| name == config::DROP_IN);
             let is_folder = directories.iter().any(|directory| path == directory || path.parent() == Some(directory));
@@ -239,16 +243,20 @@ impl Shared {
     fn tell_problems(&self, problems: &BTreeMap<PathBuf, String>) {
         let before = std::mem::replace(&mut *lock(&self.problems), problems.clone());
         for (file, problem) in problems.iter().filter(|(file, problem)| before.get(*file) != Some(*problem)) {
-            let folder = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
             let advice = "mend the file; what is loaded stays as it is";
             let (expected, subject_of) = ("a configuration that can be used", file.display().to_string());
             let reason = Reason::new(Rule::Manifest, subject_of, expected, problem, advice);
             self.tell(&Event::Rejected {
-                crate_name: plugin_image(&folder),
+                crate_name: plugin_image(&folder_name(file)),
                 generation: Generation::LINKED,
                 reasons: vec![reason],
             });
         }
+    }
+
+    /// Configuration files with faults, and what was said of each.
+    pub(super) fn problems(&self) -> BTreeMap<PathBuf, String> {
+        lock(&self.problems).clone()
     }
 
     pub(super) fn unload(&self, post: &Arc<Post>) {

@@ -4,14 +4,14 @@
 //! One thread for each registry decides; whatever may take long, a start or an end, is on a thread of its own.
 
 use super::backend::Instance;
-use super::open::{From, Outcome, Purpose, Timing, ms, open};
-use super::post::Post;
+use super::open::{From, Order, Outcome, Purpose, Reload, Timing, ms, open};
+use super::post::{Loading, Post};
 use super::route::Routing;
 use super::shared::Shared;
 use super::spec::{Source, Spec};
 use super::version::{Counts, Version};
 use crate::attach::attached;
-use crate::follow::{Depth, Follow, Touch};
+use crate::follow::{Depth, Follow, Touch, Touched};
 use crate::library::find_beside_executable;
 use crate::pending;
 use crate::swap::micros_since_1970;
@@ -23,7 +23,7 @@ use pitstop_proof::Proof;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// All that reaches a registry's thread.
 pub(crate) enum Message {
@@ -114,7 +114,7 @@ impl Yard {
             Message::Published { name, image, path } => {
                 if let Some(post) = self.shared.post(&name) {
                     let number = image.generation;
-                    self.load(&post, number, From::Image { image, path }, Purpose::Live, None);
+                    self.order(&post, Order::now(number, From::Image { image, path }, Reload::IfOther));
                 }
             }
             Message::NotBuilt { name, why } => {
@@ -144,7 +144,8 @@ impl Yard {
             }
             Message::Standby { post, file, reply } => {
                 let number = self.next_number();
-                self.load(&post, number, From::File(file), Purpose::Standby(reply), None);
+                let order = Order::now(number, From::File(file), Reload::IfOther);
+                self.load(&post, order, Purpose::Standby(reply));
             }
             Message::Gone(post) => {
                 self.expected.remove(&post.name);
@@ -185,12 +186,11 @@ impl Yard {
         if !post.has_version() {
             self.expected.insert(post.name.clone());
         }
-        post.standing().staged = None;
         if attached().is_some() {
             self.shared.tell(&wanted(&spec));
             if let Some((image, path)) = self.shared.image(&post.name) {
                 let number = image.generation;
-                self.load(post, number, From::Image { image: Box::new(image), path }, Purpose::Live, None);
+                self.order(post, Order::now(number, From::Image { image: Box::new(image), path }, Reload::Always));
             }
             return;
         }
@@ -200,7 +200,7 @@ impl Yard {
                     self.follow.folder(folder, Depth::Folder);
                 }
                 let number = self.next_number();
-                self.load(post, number, From::File(file), Purpose::Live, None);
+                self.order(post, Order::now(number, From::File(file), Reload::Always));
             }
             Err(reason) => {
                 self.expected.remove(&post.name);
@@ -214,40 +214,82 @@ impl Yard {
         if self.ended {
             return;
         }
-        if self.shared.concerns_configuration(&touch.paths) {
+        if self.shared.concerns_configuration(touch) {
             self.scan();
         }
         if attached().is_some() {
             return;
         }
         for post in self.shared.posts() {
-            let (spec, enabled) = {
+            let (spec, is_wanted) = {
                 let standing = post.standing();
-                (Arc::clone(&standing.spec), standing.is_enabled)
+                // Permissions are no other file, but may be what one was refused for.
+                let may_differ = touch.what == Touched::Content || standing.problem.is_some();
+                (Arc::clone(&standing.spec), standing.is_enabled && may_differ)
             };
             let Ok(file) = file_of(&spec) else { continue };
             // One that is gone is being built anew; one that is taken out has its configuration taken out.
-            if enabled && file.exists() && touch.paths.iter().any(|touched| file.starts_with(touched)) {
+            if is_wanted
+                && file.symlink_metadata().is_ok()
+                && touch.paths.iter().any(|touched| file.starts_with(touched))
+            {
                 let number = self.next_number();
-                self.load(&post, number, From::File(file), Purpose::Live, Some(touch));
+                let (from, seen) = (From::File(file), (touch.at_us, touch.at));
+                self.order(&post, Order { number, from, seen, reload: Reload::IfOther });
             }
         }
     }
 
+    /// Has a candidate loaded to be live; after the one that is being loaded, if there is one, and then the newest only.
+    fn order(&mut self, post: &Arc<Post>, order: Order) {
+        let mut standing = post.standing();
+        let reload = match std::mem::replace(&mut standing.loading, Loading::Busy) {
+            Loading::Idle => {
+                drop(standing);
+                return self.load(post, order, Purpose::Live);
+            }
+            Loading::Busy => order.reload,
+            Loading::Then(before) if before.reload == Reload::Always => Reload::Always,
+            Loading::Then(_) => order.reload,
+        };
+        standing.loading = Loading::Then(Order { reload, ..order });
+    }
+
+    /// A candidate to be live was loaded, or refused: goes on with the next one.
+    fn next_order(&mut self, post: &Arc<Post>) {
+        let next = std::mem::replace(&mut post.standing().loading, Loading::Idle);
+        if let Loading::Then(order) = next
+            && self.is_here(post)
+        {
+            self.order(post, order);
+        }
+    }
+
+    fn is_here(&self, post: &Arc<Post>) -> bool {
+        !self.ended && self.shared.post(&post.name).is_some_and(|known| Arc::ptr_eq(&known, post))
+    }
+
     /// Stages, proves and opens a candidate, on a thread of its own.
-    fn load(&mut self, post: &Arc<Post>, number: Generation, from: From, purpose: Purpose, touch: Option<&Touch>) {
+    fn load(&mut self, post: &Arc<Post>, order: Order, purpose: Purpose) {
         self.alive += 1;
-        let seen = touch.map_or_else(|| (micros_since_1970(), Instant::now()), |touch| (touch.at_us, touch.at));
-        let (post, shared) = (Arc::clone(post), Arc::clone(&self.shared));
-        let spec = Arc::clone(&post.standing().spec);
+        let Order { number, from, seen, reload } = order;
+        let (own, shared) = (Arc::clone(post), Arc::clone(&self.shared));
+        let spec = {
+            let mut standing = own.standing();
+            if reload == Reload::Always {
+                standing.staged = None;
+            }
+            Arc::clone(&standing.spec)
+        };
         let work = move || {
-            let outcome = open(&shared, &post, &spec, number, from, seen, &purpose);
-            let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post, number, purpose, outcome })));
+            let outcome = open(&shared, &own, &spec, number, from, seen, &purpose);
+            let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post: own, number, purpose, outcome })));
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
         if let Err(error) = spawned {
             self.alive -= 1;
             self.expected.clear();
+            post.standing().loading = Loading::Idle;
             log::error!("pitstop: cannot start a thread for a plugin: {error}");
         }
     }
@@ -255,7 +297,10 @@ impl Yard {
     fn loaded(&mut self, loaded: Loaded) {
         let Loaded { post, number, purpose, outcome } = loaded;
         self.expected.remove(&post.name);
-        let is_here = !self.ended && self.shared.post(&post.name).is_some_and(|known| Arc::ptr_eq(&known, &post));
+        let is_here = self.is_here(&post);
+        if matches!(purpose, Purpose::Live) {
+            self.next_order(&post);
+        }
         let (version, proof, timing) = match outcome {
             Outcome::Ready { version, proof, timing } => (version, proof, timing),
             Outcome::Same => {
@@ -304,22 +349,22 @@ impl Yard {
             standing.newest = version.number;
             standing.problem = None;
         }
+        if !post.has_version() {
+            let event = became_live(&version, timing);
+            make_live(&post, version);
+            // Before `open` returns: who listens from then on hears of what happens from then on.
+            return self.shared.tell(&event);
+        }
         let yard = self.shared.yard.clone();
-        let is_first = !post.has_version();
         let subject = post.pending("live");
-        let swap = move || {
+        pending::offer(&subject, move || {
             let event = became_live(&version, timing);
             // Held until the event is on its way: the end of the old version is told after it.
             let before = post.live();
             make_live(&post, version);
             let _ = yard.send(Message::Tell(event));
             drop(before);
-        };
-        if is_first {
-            swap();
-        } else {
-            pending::offer(&subject, swap);
-        }
+        });
     }
 
     fn refuse(&self, post: &Post, generation: Generation, reasons: Vec<Reason>) {

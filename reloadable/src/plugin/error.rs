@@ -129,8 +129,9 @@ impl fmt::Display for PluginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = |message: &str| if message.is_empty() { String::new() } else { format!(": {message}") };
         match self {
+            Self::Failed { message } if message.is_empty() => f.write_str("the plugin failed and does not say why"),
             Self::Failed { message } => f.write_str(message),
-            Self::Panicked { message } => write!(f, "the plugin panicked: {message}"),
+            Self::Panicked { message } => write!(f, "the plugin panicked{}", said(message)),
             Self::Exited { code, message } => write!(f, "the plugin ended with exit code {code}{}", said(message)),
             Self::Signalled { signal, message } => {
                 write!(f, "signal {signal} ended the plugin{}", said(message))

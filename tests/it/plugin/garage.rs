@@ -51,10 +51,15 @@ impl Garage {
 
     /// The same, to be executed.
     pub(super) fn script(&self, file: &str, text: &str) {
+        self.program(file, text.as_bytes());
+    }
+
+    /// The same, of any bytes.
+    pub(super) fn program(&self, file: &str, bytes: &[u8]) {
         let path = self.path(file);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         let draft = self.path(".draft");
-        std::fs::write(&draft, text).expect("a draft");
+        std::fs::write(&draft, bytes).expect("a draft");
         executable(&draft);
         std::fs::rename(&draft, &path).expect("a file in place");
     }

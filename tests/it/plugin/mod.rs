@@ -1,5 +1,6 @@
 //! Plugins: code that the program was not built with.
 
+mod bad;
 mod builds;
 mod c_host;
 mod dylib;

@@ -35,13 +35,15 @@ struct Serve {
 
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
     let command = Command::new(candidate, "serve", &candidate.spec.arguments)?;
-    let mut serve = Serve::start(candidate, command)?;
-    serve.description = serve.describe()?;
+    let (mut serve, first) = Serve::start(candidate, command)?;
+    serve.description = serve.describe(first)?;
     Ok(Box::new(serve))
 }
 
 impl Serve {
-    fn start(candidate: &Candidate, command: Command) -> Result<Self, PluginError> {
+    /// With the first call, which begins before anything can happen: if the process ends or talks before it is asked, that is
+    /// the answer, and no other process is waited for.
+    fn start(candidate: &Candidate, command: Command) -> Result<(Self, Begun), PluginError> {
         let spec = &candidate.spec;
         let failed = |error: std::io::Error| PluginError::NotStarted {
             file: candidate.file.display().to_string(),
@@ -49,6 +51,8 @@ impl Serve {
         };
         let mut child = Child::start(&command)?;
         let connection = Arc::new(Connection::new(child.stdin.take()));
+        let (id, answers) = connection.begin().ok_or_else(|| PluginError::failed("it has ended"))?;
+        let first = Begun { connection: connection.clone(), id, answers, has_waited: false };
         let (woken, wake) = std::io::pipe().map_err(failed)?;
         let shared = Arc::new(Shared::new(spec.name.clone(), spec.limits.clone(), connection.clone(), wake.into()));
         let supervise = {
@@ -57,12 +61,12 @@ impl Serve {
         };
         let thread = std::thread::Builder::new().name(format!("pitstop-{}", spec.name));
         let supervisor = Some(thread.spawn(supervise).map_err(failed)?);
-        Ok(Self { shared, supervisor, description: Description::default() })
+        Ok((Self { shared, supervisor, description: Description::default() }, first))
     }
 
     /// Asks for a description. That it knows none is an answer too.
-    fn describe(&self) -> Result<Description, PluginError> {
-        match self.call(Question::Describe)? {
+    fn describe(&self, first: Begun) -> Result<Description, PluginError> {
+        match self.ask(Question::Describe, first, self.until())? {
             Answer::Result(value) => describe::told(value),
             Answer::Refused { code: rpc::UNKNOWN_METHOD, .. } => Ok(Description::default()),
             Answer::Refused { message, .. } => Err(PluginError::Failed { message }),
@@ -70,12 +74,19 @@ impl Serve {
         }
     }
 
+    /// When a call that begins now has to be over. A time that cannot be told is as good as no limit.
+    fn until(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.shared.limits.time)
+    }
+
     fn call(&self, question: Question<'_>) -> Result<Answer, PluginError> {
-        let limit = self.shared.limits.time;
-        // A time that cannot be told is as good as no limit.
-        let until = Instant::now().checked_add(limit);
-        let Begun { connection, id, answers, has_waited } = self.shared.begin(until)?;
-        let timed_out = PluginError::TimedOut { limit };
+        let until = self.until();
+        self.ask(question, self.shared.begin(until)?, until)
+    }
+
+    fn ask(&self, question: Question<'_>, begun: Begun, until: Option<Instant>) -> Result<Answer, PluginError> {
+        let Begun { connection, id, answers, has_waited } = begun;
+        let timed_out = PluginError::TimedOut { limit: self.shared.limits.time };
         if connection.write(&rpc::request(id, question), until).is_err() {
             // A part of the line may be written: nothing can come after it.
             self.shared.abandon_stuck(&connection);
