@@ -283,7 +283,9 @@ impl Yard {
         };
         let work = move || {
             let outcome = open(&shared, &own, &spec, number, from, seen, &purpose);
-            let _ = shared.yard.send(Message::Loaded(Box::new(Loaded { post: own, number, purpose, outcome })));
+            let yard = shared.yard.clone();
+            drop(shared);
+            let _ = yard.send(Message::Loaded(Box::new(Loaded { post: own, number, purpose, outcome })));
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
         if let Err(error) = spawned {
@@ -378,7 +380,10 @@ impl Yard {
             let Drained { name, number, instance, grace, file, counts } = drained;
             instance.retire(grace);
             shared.staging.remove(&file);
-            let _ = shared.yard.send(Message::Retired { name, number, counts });
+            let yard = shared.yard.clone();
+            // Before the yard hears of it, and may end: the folder of copies goes with the last who has it.
+            drop(shared);
+            let _ = yard.send(Message::Retired { name, number, counts });
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
         if let Err(error) = spawned {
