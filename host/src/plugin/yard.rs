@@ -5,9 +5,8 @@
 
 use super::backend::{self, Candidate, Instance};
 use super::post::Post;
-
 use super::route::Routing;
-use super::shared::Shared;
+use super::shared::{Shared, forget};
 use super::spec::{Source, Spec};
 use super::stage;
 use super::version::{Counts, Version};
@@ -16,6 +15,7 @@ use crate::follow::{Depth, Follow, Touch};
 use crate::library::find_beside_executable;
 use crate::pending;
 use crate::swap::micros_since_1970;
+use crate::verify::attached as attached_layouts;
 use crossbeam_channel::{Receiver, Sender};
 use pitstop_contract::event::{Event, Recipe, Stages};
 use pitstop_contract::manifest::{Image, plugin_image};
@@ -187,6 +187,7 @@ impl Yard {
             Message::Gone(post) => {
                 self.expected.remove(&post.name);
                 if self.shared.remove(&post) && attached().is_some() {
+                    forget(&post.name);
                     self.shared.tell(&Event::PluginForgotten { name: post.name.clone() });
                 }
             }
@@ -226,8 +227,11 @@ impl Yard {
         post.standing().staged = None;
         if attached().is_some() {
             self.shared.tell(&wanted(&spec));
-            if let Some((image, path)) = self.shared.image(&post.name) {
+            if let Some((image, path)) = self.shared.image(&post.name).filter(|_| !is_loaded_as(post, &spec)) {
                 let number = image.generation;
+                // What was edited is its configuration, just now.
+                let edit_at_us = micros_since_1970();
+                let image = Image { edit_at_us, detect_ms: 0.0, build_ms: 0.0, stage_ms: 0.0, ..image };
                 self.load(post, number, From::Image { image: Box::new(image), path }, Purpose::Live, None);
             }
             return;
@@ -321,7 +325,6 @@ impl Yard {
         }
         let Proof { compared, gaps, notes, .. } = proof;
         let crate_name = plugin_image(&post.name);
-        self.shared.tell(&Event::Verified { crate_name, generation: number, types: compared, gaps, notes });
         match purpose {
             Purpose::Standby(reply) => {
                 post.standing().standby.push(version);
@@ -329,6 +332,8 @@ impl Yard {
             }
             Purpose::Live => self.offer(post, version, timing),
         }
+        // What this wakes finds the version at its next safe point. That it is live is told later, by a message to this thread.
+        self.shared.tell(&Event::Verified { crate_name, generation: number, types: compared, gaps, notes });
     }
 
     /// A first version is live at once: nothing calls another one. Others wait for the safe point.
@@ -370,13 +375,25 @@ impl Yard {
             let Drained { name, number, instance, grace, file, counts } = drained;
             instance.retire(grace);
             shared.staging.remove(&file);
-            let _ = shared.yard.send(Message::Retired { name, number, counts });
+            let yard = shared.yard.clone();
+            // Let go of before it is told: whoever waits for the last end takes the folder of copies away.
+            drop(shared);
+            let _ = yard.send(Message::Retired { name, number, counts });
         };
         let spawned = std::thread::Builder::new().name("pitstop-plugin".to_owned()).spawn(work);
         if let Err(error) = spawned {
             log::error!("pitstop: cannot start a thread for a plugin's end: {error}");
         }
     }
+}
+
+/// Whether a version is there that is configured like this, but for how it is built.
+fn is_loaded_as(post: &Post, spec: &Spec) -> bool {
+    let is_it = |version: &Arc<Version>| {
+        let Spec { build, origin, .. } = spec.clone();
+        Spec { build, origin, ..(*version.spec).clone() } == *spec
+    };
+    post.live().versions().iter().any(is_it)
 }
 
 /// The file of a plugin, in a program without a session.
@@ -387,7 +404,9 @@ fn file_of(spec: &Spec) -> Result<PathBuf, Reason> {
     };
     find_beside_executable(name).map_err(|error| {
         let origin = format!("{}:{}", spec.origin.file.display(), spec.origin.line);
-        let advice = "start the program by `cargo pitstop run`, which builds the crate; or build it beforehand";
+        let advice = format!(
+            "start the program by `cargo pitstop run`, which builds the crate; or by hand: `cargo build -p {name}`"
+        );
         Reason::new(Rule::File, origin, format!("the library of crate `{name}`"), error.to_string(), advice)
     })
 }
@@ -448,6 +467,8 @@ fn load(
     let mut stages = Stages { detect: ms(seen.1.elapsed()), ..Stages::default() };
     let mut edit_at_us = seen.0;
     let begun = Instant::now();
+    // Of an image it was checked just now, which takes unoptimised code a while.
+    let mut known = None;
     let candidate = match from {
         From::File(file) => {
             let candidate = stage::stage(spec, &file, &shared.staging, number);
@@ -457,6 +478,7 @@ fn load(
         From::Image { image, path } => {
             (stages.detect, stages.build, stages.stage) = (image.detect_ms, image.build_ms, image.stage_ms);
             edit_at_us = image.edit_at_us;
+            known = Some((image.bytes, image.crc32));
             published(spec, &image, path)
         }
     };
@@ -464,7 +486,7 @@ fn load(
         Ok(candidate) => candidate,
         Err(reason) => return Outcome::Refused(vec![reason]),
     };
-    let sum = (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes));
+    let sum = known.unwrap_or_else(|| (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes)));
     if matches!(purpose, Purpose::Live) && post.standing().staged.replace(sum) == Some(sum) {
         shared.staging.remove(&candidate.file);
         return Outcome::Same;
@@ -475,7 +497,9 @@ fn load(
         Ok(proven) => proven,
         Err(reasons) => {
             shared.staging.remove(&file);
-            return Outcome::Refused(reasons);
+            // The same bytes may be good once something else about the file is.
+            post.standing().staged = None;
+            return Outcome::Refused(reasons.into_iter().map(|reason| of_source(spec, &file, reason)).collect());
         }
     };
     stages.verify = ms(verifying.elapsed());
@@ -485,7 +509,7 @@ fn load(
         Err(error) => {
             // A library that was mapped stays so; its file is not needed for that.
             shared.staging.remove(&file);
-            return Outcome::Refused(vec![not_opened(spec, &file, &error)]);
+            return Outcome::Refused(vec![of_source(spec, &file, not_opened(spec, &file, &error))]);
         }
     };
     stages.load = ms(opening.elapsed());
@@ -500,7 +524,26 @@ fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate
     let bytes = read(&path)?;
     identical(&path, &bytes, image.bytes, image.crc32)?;
     stage::matches_pin(spec, &path, &bytes)?;
-    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes })
+    let layouts = attached_layouts(image, &path);
+    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes, layouts })
+}
+
+/// A reason that names what a person edits, in place of the copy that was looked at.
+fn of_source(spec: &Spec, copy: &Path, reason: Reason) -> Reason {
+    let source = match &spec.source {
+        Source::File(file) => file.display().to_string(),
+        Source::Crate(name) => format!("the library of crate `{name}`"),
+    };
+    let copy = copy.display().to_string();
+    let told = |text: String| text.replace(&copy, &source);
+    Reason {
+        subject: told(reason.subject),
+        expected: told(reason.expected),
+        found: told(reason.found),
+        notes: reason.notes.into_iter().map(told).collect(),
+        advice: told(reason.advice),
+        ..reason
+    }
 }
 
 fn not_opened(spec: &Spec, file: &Path, error: &PluginError) -> Reason {
