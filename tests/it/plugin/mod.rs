@@ -7,3 +7,4 @@ mod garage;
 mod registry;
 mod reload;
 mod routes;
+mod session;
