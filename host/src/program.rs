@@ -2,6 +2,7 @@
 
 use crate::state::CarriedTypes;
 use pitstop_contract::descriptor::{Descriptor, crate_of, fact};
+use pitstop_contract::session::ROOT;
 use pitstop_proof::Built;
 use pitstop_proof::layout::{self, Layouts};
 use pitstop_reloadable::__private::{CRATES, ENTRIES, HOOKS, HookEntry, STATES, Slot};
@@ -82,9 +83,13 @@ impl Program {
 
     /// Where sessions of this build are, for a host that was started by hand.
     pub(crate) fn sessions(&self) -> Option<PathBuf> {
-        let facts = self.built.crates.values().next()?;
-        let folder = facts.get(fact::SESSIONS);
-        (!folder.is_empty()).then(|| PathBuf::from(folder))
+        if let Some(facts) = self.built.crates.values().next() {
+            let folder = facts.get(fact::SESSIONS);
+            return (!folder.is_empty()).then(|| PathBuf::from(folder));
+        }
+        // It has plugins and no reloadable code: a session has put it at `<sessions>/<session>/bin/<build>/<program>`.
+        let program = std::env::current_exe().ok()?;
+        program.ancestors().nth(4).filter(|folder| folder.ends_with(ROOT)).map(Path::to_owned)
     }
 }
 

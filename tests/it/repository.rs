@@ -20,6 +20,7 @@ fn crates_depend_on_each_other_in_the_stated_directions_only() {
         ("pitstop-reloadable", vec!["pitstop-contract", "pitstop-macros"]),
         ("pitstop-proof", vec!["pitstop-contract"]),
         ("pitstop-host", vec!["pitstop-contract", "pitstop-proof", "pitstop-reloadable"]),
+        ("pitstop-host-c", vec!["pitstop-host"]),
         ("pitstop-watcher", vec!["pitstop-contract", "pitstop-proof"]),
     ];
     for (name, allowed) in allowed {
@@ -75,12 +76,16 @@ fn the_readme_names_commands_that_exist() {
 
 #[test]
 fn the_examples_end_by_themselves() {
-    for (example, live) in [("arena", "arena_rules"), ("swarm", "flock")] {
+    for (example, live, last) in [
+        ("arena", "arena_rules", "frame 59"),
+        ("swarm", "flock", "frame 59"),
+        ("greeter", "plugin:rust", "from the shell"),
+    ] {
         let mut command = std::process::Command::new(pitstop_tests::command());
         command.args(["pitstop", "run", example, "--json", "--", "--frames", "60"]).current_dir(repository());
         let mut session = pitstop_tests::Session::start(command);
         session.attached();
-        session.prints("frame 59");
+        session.prints(last);
         assert!(session.ends().success(), "{example}");
         assert!(session.has_seen(live));
     }

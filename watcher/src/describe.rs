@@ -42,7 +42,10 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         Event::Session { crates, linkage, linkage_reason, directory, host, .. } => {
             let mut text = label(GREEN, "Pitstop");
             if crates.is_empty() {
-                text.push_str("nothing to reload: no crate of the program depends on pitstop-reloadable");
+                text.push_str(
+                    "reloads plugins and libraries that the program asks for; no crate of it depends on \
+                     pitstop-reloadable",
+                );
             } else {
                 text.push_str(&format!("reloads {}; dependencies {linkage}", crates.join(", ")));
                 if !linkage_reason.is_empty() {
@@ -65,13 +68,17 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
             return None;
         }
         Event::Attached { .. } | Event::Wanted { .. } | Event::Verified { .. } => return None,
-        Event::PluginWanted { .. } | Event::PluginForgotten { .. } => return None,
+        Event::PluginWanted { .. } => return None,
+        Event::PluginForgotten { name } => format!("{}plugin {name}", label(GREEN, "Unloaded")),
         Event::BuildFailed { crate_name, errors, rendered, .. } => {
             let plural = if *errors == 1 { "" } else { "s" };
             let head = label(RED, "Not built");
+            // How many errors a plugin's own command has found only its words tell.
+            let count =
+                if plugin_of(crate_name).is_some() { String::new() } else { format!(": {errors} error{plural}") };
             let crate_name = named(crate_name);
             let so = if is_live { "the program goes on as it is" } else { "waiting for the edit that mends it" };
-            format!("{}\n{head}{crate_name}: {errors} error{plural}; {so}", rendered.trim_end())
+            format!("{}\n{head}{crate_name}{count}; {so}", rendered.trim_end())
         }
         Event::Rejected { reasons, .. } if reasons.iter().all(|reason| reason.rule == Rule::HostCode) => {
             let files: Vec<&str> = reasons.iter().map(|reason| reason.subject.as_str()).collect();
@@ -79,7 +86,12 @@ pub(crate) fn describe(event: &Event, is_live: bool) -> Option<String> {
         }
         Event::Rejected { crate_name, generation, reasons } => {
             let head = label(YELLOW, "Refused");
-            let mut text = format!("{head}{} #{generation}; the program goes on as it is", named(crate_name));
+            let number = match *generation {
+                // Its configuration: no version was looked at.
+                Generation::LINKED if plugin_of(crate_name).is_some() => String::new(),
+                generation => format!(" #{generation}"),
+            };
+            let mut text = format!("{head}{}{number}; the program goes on as it is", named(crate_name));
             reasons.iter().for_each(|reason| text.push_str(&finding(reason)));
             // Many parts of types may differ, and one thing is to be done about all of them.
             if let Some(reason) = reasons.iter().find(|reason| reason.rule == Rule::Layout) {
@@ -296,7 +308,7 @@ mod tests {
             errors: 1,
             rendered: "greeter.c:1: error".into(),
         };
-        let expected = "greeter.c:1: error\n   Not built plugin greeter: 1 error; the program goes on as it is";
+        let expected = "greeter.c:1: error\n   Not built plugin greeter; the program goes on as it is";
         assert_eq!(shown(&failed), expected);
         let reason = Reason::new(Rule::Load, "greeter.so", "a table", "none", "export it");
         let crate_name = "plugin:greeter".to_owned();

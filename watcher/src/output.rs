@@ -5,6 +5,7 @@ use crate::process::terminal_is_taken;
 use pitstop_contract::event::Event;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
+use std::path::MAIN_SEPARATOR;
 
 /// Where events go.
 pub(crate) struct Output {
@@ -15,6 +16,8 @@ pub(crate) struct Output {
     is_live: bool,
     /// Warnings that were shown: one that stays is not news.
     warned: BTreeSet<String>,
+    /// The folder that a person is in.
+    folder: Option<String>,
     /// What earlier images took up when that was last shown, in bytes.
     retained: u64,
 }
@@ -24,7 +27,10 @@ const NOTICEABLE: u64 = 64 << 20;
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, withheld: Vec::new(), is_live: false, warned: BTreeSet::new(), retained: 0 }
+        let folder = std::env::current_dir().ok().map(|folder| format!("{}{MAIN_SEPARATOR}", folder.display()));
+        // Of the root every path begins with it.
+        let folder = folder.filter(|folder| folder.len() > 2);
+        Self { json, withheld: Vec::new(), is_live: false, warned: BTreeSet::new(), folder, retained: 0 }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -51,7 +57,10 @@ impl Output {
                 self.line(text);
             }
         } else if let Some(text) = describe(event, self.is_live) {
-            self.line(text);
+            self.line(match event {
+                Event::Rejected { .. } | Event::BuildFailed { .. } => self.near(&text),
+                _ => text,
+            });
         }
         match event {
             Event::Session { .. } | Event::Restarted { .. } => self.is_live = true,
@@ -82,6 +91,21 @@ impl Output {
                 self.line(warning.trim_end().to_owned());
             }
         }
+    }
+
+    /// A text with the paths in it as a person here would write them.
+    fn near(&self, text: &str) -> String {
+        let Some(folder) = &self.folder else { return text.to_owned() };
+        let mut near = String::new();
+        for (index, part) in text.split(folder.as_str()).enumerate() {
+            // Within a word it is a part of another path.
+            let is_within = near.ends_with(|before: char| before.is_alphanumeric() || "-_./\\".contains(before));
+            if index > 0 && is_within {
+                near.push_str(folder);
+            }
+            near.push_str(part);
+        }
+        near
     }
 
     /// What is to be known of a proof, each thing once: it stays true of every later image.

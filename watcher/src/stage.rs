@@ -5,6 +5,8 @@ use pitstop_contract::Generation;
 use pitstop_contract::event::Why;
 use pitstop_contract::manifest::{Attachment, FORMAT, Image, Kind, Manifest, layouts_of};
 use pitstop_contract::session::MANIFEST;
+use pitstop_proof::layout::Layouts;
+use pitstop_proof::plugin_layouts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -81,8 +83,12 @@ impl Shop {
                 bytes: bytes.len() as u64,
                 crc32: crc32fast::hash(&bytes),
                 layouts: match artifact.kind {
-                    Kind::Reloadable => Some(attach_layouts(artifact, &bytes)?),
-                    Kind::Library | Kind::Plugin => None,
+                    Kind::Reloadable => Some(attach_layouts(artifact, &layouts(artifact, &bytes))?),
+                    Kind::Plugin => match plugin_layouts(&artifact.path, &bytes) {
+                        Some(layouts) => Some(attach_layouts(artifact, &layouts)?),
+                        None => None,
+                    },
+                    Kind::Library => None,
                 },
                 edit_at_us: timing.edit_at_us,
                 published_at_us: now_us(),
@@ -229,12 +235,16 @@ fn write(session: &Session, generation: Generation, images: &BTreeMap<String, Im
     replace(&session.directory.join(MANIFEST), &serde_json::to_vec(&manifest)?)
 }
 
-/// Reads the types that cross the image's border, and writes them beside it.
-fn attach_layouts(artifact: &Artifact, bytes: &[u8]) -> std::io::Result<Attachment> {
+/// Reads the types that cross the image's border.
+fn layouts(artifact: &Artifact, bytes: &[u8]) -> Layouts {
     // Of an image without a readable descriptor nothing is told; the host refuses it.
     let descriptor = pitstop_proof::descriptor(&artifact.path, bytes).unwrap_or_default();
-    let layouts = pitstop_proof::layout::read(bytes, &descriptor.crate_names());
-    let text = serde_json::to_vec(&layouts)?;
+    pitstop_proof::layout::read(bytes, &descriptor.crate_names())
+}
+
+/// Writes these types beside the image.
+fn attach_layouts(artifact: &Artifact, layouts: &Layouts) -> std::io::Result<Attachment> {
+    let text = serde_json::to_vec(layouts)?;
     std::fs::write(layouts_of(&artifact.path), &text)?;
     Ok(Attachment { bytes: text.len() as u64, crc32: crc32fast::hash(&text) })
 }

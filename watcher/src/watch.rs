@@ -84,7 +84,8 @@ fn writes(kind: EventKind) -> Option<bool> {
         EventKind::Access(_) => None,
         EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Some(false),
         EventKind::Modify(ModifyKind::Name(_)) => Some(true),
-        EventKind::Modify(ModifyKind::Metadata(_)) => None,
+        // Of a script that is made executable.
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(false),
         _ => Some(!cfg!(target_os = "linux")),
     }
 }

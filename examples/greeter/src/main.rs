@@ -17,7 +17,11 @@ fn main() {
         std::process::exit(1);
     });
     let mut events = plugins.events();
-    plugins.list().iter().filter_map(|plugin| plugin.problem.as_ref()).for_each(|problem| println!("! {problem}"));
+    // In a session `cargo pitstop` tells what is wrong.
+    let tells = !pit.is_attached();
+    for plugin in plugins.list().iter().filter(|_| tells) {
+        plugin.problem.iter().for_each(|problem| println!("! {}: {problem}", plugin.name));
+    }
     let mut last = String::new();
     for frame in 0..frames.unwrap_or(u64::MAX) {
         pit.safe_point();
@@ -34,7 +38,8 @@ fn main() {
             last = picture;
         }
         // The time between frames, or less if something happens.
-        if let Some(Event::Rejected { crate_name, reasons, .. }) = events.next_within(Duration::from_millis(100)) {
+        let event = events.next_within(Duration::from_millis(100));
+        if let Some(Event::Rejected { crate_name, reasons, .. }) = event.filter(|_| tells) {
             reasons.iter().for_each(|reason| println!("! {crate_name}: {reason}"));
         }
     }

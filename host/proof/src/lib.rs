@@ -22,5 +22,5 @@ pub use complete::{complete, whole};
 pub use debug_info::data::section;
 pub use debug_info::split::{Companion, Companions};
 pub use image::{described, descriptor, exports};
-pub use plugin::{Interface, prove_plugin};
+pub use plugin::{Interface, plugin_layouts, prove_plugin};
 pub use prove::{Image, Proof, agree_on, carried, crosses, prove, prove_kept_by_type};

@@ -31,12 +31,24 @@ impl Interface {
     }
 }
 
+/// The types that a plugin's library and a program hand each other, from its debug info. None where it is no plugin in Rust.
+#[must_use]
+pub fn plugin_layouts(path: &Path, bytes: &[u8]) -> Option<Layouts> {
+    described(path, bytes).ok()?.facts_of(INTERFACE)?;
+    Some(read(bytes, &[INTERFACE]))
+}
+
 /// Compares a plugin's library with the program that is to load it: compiler, version of the interface, panic strategy, and
-/// the types that the two hand each other.
+/// the types that the two hand each other. `layouts_read`: these types, if they were read before.
 ///
 /// # Errors
 /// All reasons against it that the first failing stage found.
-pub fn prove_plugin(path: &Path, bytes: &[u8], program: &Interface) -> Result<Proof, Vec<Reason>> {
+pub fn prove_plugin(
+    path: &Path,
+    bytes: &[u8],
+    layouts_read: Option<&Layouts>,
+    program: &Interface,
+) -> Result<Proof, Vec<Reason>> {
     let descriptor = described(path, bytes).map_err(|reason| vec![reason])?;
     let Some(own) = descriptor.facts_of(INTERFACE) else {
         let advice = "put `#[pitstop_reloadable::plugin]` on its `impl Plugin`; other libraries have mechanism `c`";
@@ -56,7 +68,8 @@ pub fn prove_plugin(path: &Path, bytes: &[u8], program: &Interface) -> Result<Pr
         return Err(reasons);
     }
     slots::signatures(INTERFACE, &descriptor, &program.built)?;
-    let image = Image { layouts: read(bytes, &[INTERFACE]), descriptor };
+    let types = layouts_read.cloned().unwrap_or_else(|| read(bytes, &[INTERFACE]));
+    let image = Image { layouts: types, descriptor };
     let proof = layouts(INTERFACE, &image, &program.built, &program.layouts)?;
     slots::sizes(INTERFACE, &image.descriptor, &program.built)?;
     Ok(proof)

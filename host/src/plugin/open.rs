@@ -4,10 +4,11 @@
 use super::backend::{self, Candidate};
 use super::post::Post;
 use super::shared::Shared;
-use super::spec::Spec;
+use super::spec::{Source, Spec};
 use super::stage;
 use super::version::Version;
 use crate::swap::micros_since_1970;
+use crate::verify::attached;
 use crossbeam_channel::Sender;
 use pitstop_contract::event::Stages;
 use pitstop_contract::manifest::Image;
@@ -91,6 +92,8 @@ pub(super) fn open(
     let mut stages = Stages { detect: ms(seen.1.elapsed()), ..Stages::default() };
     let mut edit_at_us = seen.0;
     let begun = Instant::now();
+    // Of an image it was checked just now, which takes unoptimised code a while.
+    let mut known = None;
     let candidate = match from {
         From::File(file) => {
             let candidate = stage::stage(spec, &file, &shared.staging, number);
@@ -100,6 +103,7 @@ pub(super) fn open(
         From::Image { image, path } => {
             (stages.detect, stages.build, stages.stage) = (image.detect_ms, image.build_ms, image.stage_ms);
             edit_at_us = image.edit_at_us;
+            known = Some((image.bytes, image.crc32));
             published(spec, &image, path)
         }
     };
@@ -107,7 +111,7 @@ pub(super) fn open(
         Ok(candidate) => candidate,
         Err(reason) => return Outcome::Refused(vec![reason]),
     };
-    let sum = (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes));
+    let sum = known.unwrap_or_else(|| (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes)));
     if matches!(purpose, Purpose::Live) && post.standing().staged.replace(sum) == Some(sum) {
         shared.staging.remove(&candidate.file);
         return Outcome::Same;
@@ -118,7 +122,9 @@ pub(super) fn open(
         Ok(proven) => proven,
         Err(reasons) => {
             shared.staging.remove(&file);
-            return Outcome::Refused(reasons);
+            // The same bytes may be good once something else about the file is.
+            post.standing().staged = None;
+            return Outcome::Refused(reasons.into_iter().map(|reason| of_source(spec, &file, reason)).collect());
         }
     };
     stages.verify = ms(verifying.elapsed());
@@ -128,7 +134,7 @@ pub(super) fn open(
         Err(error) => {
             // A library that was mapped stays so; its file is not needed for that.
             shared.staging.remove(&file);
-            return Outcome::Refused(vec![not_opened(spec, &file, &error)]);
+            return Outcome::Refused(vec![of_source(spec, &file, not_opened(spec, &file, &error))]);
         }
     };
     stages.load = ms(opening.elapsed());
@@ -143,7 +149,26 @@ fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate
     let bytes = read(&path)?;
     identical(&path, &bytes, image.bytes, image.crc32)?;
     stage::matches_pin(spec, &path, &bytes)?;
-    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes })
+    let layouts = attached(image, &path);
+    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes, layouts })
+}
+
+/// A reason that names what a person edits, in place of the copy that was looked at.
+fn of_source(spec: &Spec, copy: &Path, reason: Reason) -> Reason {
+    let source = match &spec.source {
+        Source::File(file) => file.display().to_string(),
+        Source::Crate(name) => format!("the library of crate `{name}`"),
+    };
+    let copy = copy.display().to_string();
+    let told = |text: String| text.replace(&copy, &source);
+    Reason {
+        subject: told(reason.subject),
+        expected: told(reason.expected),
+        found: told(reason.found),
+        notes: reason.notes.into_iter().map(told).collect(),
+        advice: told(reason.advice),
+        ..reason
+    }
 }
 
 fn not_opened(spec: &Spec, file: &Path, error: &PluginError) -> Reason {

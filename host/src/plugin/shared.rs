@@ -38,6 +38,11 @@ pub(crate) fn published(image: &Image, path: &Path) {
     tell_yards(|| Message::Published { name: name.to_owned(), image: Box::new(image.clone()), path: path.to_owned() });
 }
 
+/// A plugin has gone: what was published of it is not what it will be when it comes back.
+pub(super) fn forget(name: &str) {
+    lock(&PUBLISHED).as_mut().and_then(|published| published.remove(name));
+}
+
 /// Another watcher has taken over: it knows nothing of what was asked for, and begins to count anew.
 pub(crate) fn ask_again() {
     lock(&PUBLISHED).take();
@@ -70,8 +75,8 @@ pub(crate) struct Shared {
     gone: Mutex<BTreeMap<String, Weak<Post>>>,
     /// Plugins that the program loaded itself.
     by_hand: Mutex<BTreeSet<String>>,
-    /// Configuration files with faults, and what was said of each.
-    problems: Mutex<BTreeMap<PathBuf, String>>,
+    /// Configuration files with faults, and what was said of each: the place, and what is wrong.
+    problems: Mutex<Problems>,
     pub(super) listeners: Listeners,
     pub(crate) yard: Sender<Message>,
     pub(crate) staging: Staging,
@@ -184,24 +189,28 @@ impl Shared {
     /// Reads the configuration; returns the plugins that are new or configured anew, and takes out those that are gone.
     pub(crate) fn scan(&self) -> Vec<Arc<Post>> {
         let mut found = Found::default();
+        let mut specs = Vec::new();
         match config::read(&self.file) {
             Ok(config) => {
                 (*lock(&self.directories)).clone_from(&config.directories);
-                config.plugins.into_iter().for_each(|spec| found.add(spec));
+                specs.extend(config.plugins);
                 for file in config.directories.iter().flat_map(|directory| config::drop_ins(directory)) {
                     match config::read_drop_in(&file, &self.policy) {
-                        Ok(spec) => found.add(spec),
-                        Err(error) => drop(found.problems.insert(file, error.to_string())),
+                        Ok(spec) => specs.push(spec),
+                        Err(error) => drop(found.problems.insert(file, error.told())),
                     }
                 }
             }
             Err(error) => {
                 // What is there stays as it is.
-                found.problems.insert(self.file.clone(), error.to_string());
+                found.problems.insert(self.file.clone(), error.told());
                 self.tell_problems(&found.problems);
                 return Vec::new();
             }
         }
+        // A copy of a plugin's folder does not take its place.
+        specs.sort_by_key(|spec| !self.is_loaded_from(&spec.name, &spec.origin.file));
+        specs.into_iter().for_each(|spec| found.add(spec));
         self.tell_problems(&found.problems);
         for post in self.posts() {
             let file = post.standing().spec.origin.file.clone();
@@ -213,6 +222,10 @@ impl Shared {
             }
         }
         found.specs.into_values().filter_map(|spec| self.take_up(spec)).collect()
+    }
+
+    fn is_loaded_from(&self, name: &str, file: &Path) -> bool {
+        self.post(name).is_some_and(|post| post.standing().spec.origin.file == file)
     }
 
     /// The plugin of a specification, if it is to be loaded for it.
@@ -240,12 +253,12 @@ impl Shared {
         (!is_switched_only).then_some(known)
     }
 
-    fn tell_problems(&self, problems: &BTreeMap<PathBuf, String>) {
+    fn tell_problems(&self, problems: &Problems) {
         let before = std::mem::replace(&mut *lock(&self.problems), problems.clone());
         for (file, problem) in problems.iter().filter(|(file, problem)| before.get(*file) != Some(*problem)) {
+            let (place, wrong) = problem;
             let advice = "mend the file; what is loaded stays as it is";
-            let (expected, subject_of) = ("a configuration that can be used", file.display().to_string());
-            let reason = Reason::new(Rule::Manifest, subject_of, expected, problem, advice);
+            let reason = Reason::new(Rule::Manifest, place, "a configuration that can be used", wrong, advice);
             self.tell(&Event::Rejected {
                 crate_name: plugin_image(&folder_name(file)),
                 generation: Generation::LINKED,
@@ -256,7 +269,8 @@ impl Shared {
 
     /// Configuration files with faults, and what was said of each.
     pub(super) fn problems(&self) -> BTreeMap<PathBuf, String> {
-        lock(&self.problems).clone()
+        let problems = lock(&self.problems);
+        problems.iter().map(|(file, (place, wrong))| (file.clone(), format!("{place}: {wrong}"))).collect()
     }
 
     pub(super) fn unload(&self, post: &Arc<Post>) {
@@ -308,11 +322,14 @@ impl Shared {
     }
 }
 
+/// By file: the place, and what is wrong.
+type Problems = BTreeMap<PathBuf, (String, String)>;
+
 /// What the configuration says.
 #[derive(Default)]
 struct Found {
     specs: BTreeMap<String, Spec>,
-    problems: BTreeMap<PathBuf, String>,
+    problems: Problems,
 }
 
 impl Found {
@@ -320,7 +337,7 @@ impl Found {
     fn add(&mut self, spec: Spec) {
         match self.specs.get(&spec.name) {
             Some(first) => {
-                let problem = config::taken(&spec, first).to_string();
+                let problem = config::taken(&spec, first).told();
                 self.problems.insert(spec.origin.file, problem);
             }
             None => drop(self.specs.insert(spec.name.clone(), spec)),

@@ -7,7 +7,7 @@ use super::backend::Instance;
 use super::open::{From, Order, Outcome, Purpose, Reload, Timing, ms, open};
 use super::post::{Loading, Post};
 use super::route::Routing;
-use super::shared::Shared;
+use super::shared::{Shared, forget};
 use super::spec::{Source, Spec};
 use super::version::{Counts, Version};
 use crate::attach::attached;
@@ -150,6 +150,7 @@ impl Yard {
             Message::Gone(post) => {
                 self.expected.remove(&post.name);
                 if self.shared.remove(&post) && attached().is_some() {
+                    forget(&post.name);
                     self.shared.tell(&Event::PluginForgotten { name: post.name.clone() });
                 }
             }
@@ -188,8 +189,11 @@ impl Yard {
         }
         if attached().is_some() {
             self.shared.tell(&wanted(&spec));
-            if let Some((image, path)) = self.shared.image(&post.name) {
+            if let Some((image, path)) = self.shared.image(&post.name).filter(|_| !is_loaded_as(post, &spec)) {
                 let number = image.generation;
+                // What was edited is its configuration, just now.
+                let edit_at_us = micros_since_1970();
+                let image = Image { edit_at_us, detect_ms: 0.0, build_ms: 0.0, stage_ms: 0.0, ..image };
                 self.order(post, Order::now(number, From::Image { image: Box::new(image), path }, Reload::Always));
             }
             return;
@@ -331,7 +335,6 @@ impl Yard {
         }
         let Proof { compared, gaps, notes, .. } = proof;
         let crate_name = plugin_image(&post.name);
-        self.shared.tell(&Event::Verified { crate_name, generation: number, types: compared, gaps, notes });
         match purpose {
             Purpose::Standby(reply) => {
                 post.standing().standby.push(version);
@@ -339,6 +342,8 @@ impl Yard {
             }
             Purpose::Live => self.offer(post, version, timing),
         }
+        // What this wakes finds the version at its next safe point.
+        self.shared.tell(&Event::Verified { crate_name, generation: number, types: compared, gaps, notes });
     }
 
     /// A first version is live at once: nothing calls another one. Others wait for the safe point.
@@ -392,6 +397,15 @@ impl Yard {
     }
 }
 
+/// Whether a version is there that is configured like this, but for how it is built.
+fn is_loaded_as(post: &Post, spec: &Spec) -> bool {
+    let is_it = |version: &Arc<Version>| {
+        let Spec { build, origin, .. } = spec.clone();
+        Spec { build, origin, ..(*version.spec).clone() } == *spec
+    };
+    post.live().versions().iter().any(is_it)
+}
+
 /// The file of a plugin, in a program without a session.
 fn file_of(spec: &Spec) -> Result<PathBuf, Reason> {
     let name = match &spec.source {
@@ -400,7 +414,9 @@ fn file_of(spec: &Spec) -> Result<PathBuf, Reason> {
     };
     find_beside_executable(name).map_err(|error| {
         let origin = format!("{}:{}", spec.origin.file.display(), spec.origin.line);
-        let advice = "start the program by `cargo pitstop run`, which builds the crate; or build it beforehand";
+        let advice = format!(
+            "start the program by `cargo pitstop run`, which builds the crate; or by hand: `cargo build -p {name}`"
+        );
         Reason::new(Rule::File, origin, format!("the library of crate `{name}`"), error.to_string(), advice)
     })
 }

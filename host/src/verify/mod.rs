@@ -86,7 +86,7 @@ fn layouts(image: &Image, path: &Path, bytes: &[u8], descriptor: &Descriptor) ->
 }
 
 /// What the watcher has read, if it is there, whole, and of a form that is known here.
-fn attached(image: &Image, path: &Path) -> Option<Layouts> {
+pub(crate) fn attached(image: &Image, path: &Path) -> Option<Layouts> {
     let attachment = image.layouts?;
     let path = layouts_of(path);
     let text = read(&path).ok()?;

@@ -9,3 +9,4 @@ mod languages;
 mod registry;
 mod reload;
 mod routes;
+mod session;

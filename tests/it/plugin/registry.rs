@@ -119,7 +119,7 @@ fn a_fault_in_a_drop_in_is_told_with_its_place_and_heals_when_it_is_mended() {
     garage.write("plugins/one/plugin.toml", &shell("one").replace("artifact", "artefact"));
     let reasons = ear.rejected("one");
     assert_eq!(reasons[0].rule, Rule::Manifest);
-    assert!(reasons[0].found.contains("plugin.toml:3:1"), "{reasons:?}");
+    assert!(reasons[0].subject.contains("plugin.toml:3:1"), "{reasons:?}");
     assert!(plugins.get("one").expect("still there").process(b"x").is_ok(), "what is loaded stays");
     garage.write("plugins/one/plugin.toml", &(shell("one") + "arguments = [\"more\"]\n"));
     ear.live("one");
@@ -192,7 +192,7 @@ fn a_configuration_that_is_edited_is_read_again() {
     assert_eq!(echo.process(b"much"), Err(PluginError::TooMuchOutput { limit: 1000 }));
     garage.write("pitstop.toml", &(text.clone() + "limits = 5\n"));
     assert!(ear.hears("a fault", |event| match event {
-        pitstop_host::Event::Rejected { reasons, .. } => Some(reasons[0].found.contains("pitstop.toml:5:10")),
+        pitstop_host::Event::Rejected { reasons, .. } => Some(reasons[0].subject.contains("pitstop.toml:5:10")),
         _ => None,
     }));
     garage.write("pitstop.toml", "[plugins]\n");

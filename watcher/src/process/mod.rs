@@ -8,6 +8,6 @@ mod platform;
 mod platform;
 
 pub(crate) use platform::{
-    Question, Terminal, copy_executable, exec, exit_of, fault, kill, kill_tree, own_group, signal_name,
+    Question, Terminal, copy_executable, exec, exit_of, fault, is_executable, kill, kill_tree, own_group, signal_name,
     terminal_is_taken, terminate, wait_for_tree,
 };

@@ -18,6 +18,11 @@ pub(crate) fn wait_for_tree(child: &mut Child, before_free: impl FnOnce()) -> st
 }
 
 /// See the Unix twin: a file's name says whether it can be executed.
+pub(crate) fn is_executable(_: &Metadata) -> bool {
+    true
+}
+
+/// See the Unix twin.
 pub(crate) fn copy_executable(_: &Metadata, _: &Path) -> std::io::Result<()> {
     Ok(())
 }

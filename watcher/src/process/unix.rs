@@ -37,9 +37,14 @@ pub(crate) fn wait_for_tree(child: &mut Child, before_free: impl FnOnce()) -> st
     child.wait()
 }
 
+/// Whether anybody may execute a file.
+pub(crate) fn is_executable(file: &Metadata) -> bool {
+    file.permissions().mode() & 0o111 != 0
+}
+
 /// Lets everybody execute a file who may read it, if that can be said of another one.
 pub(crate) fn copy_executable(from: &Metadata, to: &Path) -> std::io::Result<()> {
-    if from.permissions().mode() & 0o111 == 0 {
+    if !is_executable(from) {
         return Ok(());
     }
     let mut permissions = std::fs::metadata(to)?.permissions();

@@ -205,7 +205,9 @@ impl Loop<'_> {
     /// Publishes what was built, and tells of it; or says why it cannot be published.
     pub(super) fn publish(&mut self, artifacts: &[Artifact], warnings: usize, times: &Times) -> Result<(), String> {
         let generation = self.generation.next();
-        let (edit_at_us, edit_at) = times.edit.unwrap_or((now_us(), times.started));
+        // Without an edit, of when it was begun: for a program that has just asked for it.
+        let begun = || u64::try_from(times.started.elapsed().as_micros()).map_or(0, |ago| now_us().saturating_sub(ago));
+        let (edit_at_us, edit_at) = times.edit.unwrap_or_else(|| (begun(), times.started));
         let timing = Timing {
             edit_at_us,
             detect: times.started.saturating_duration_since(edit_at),

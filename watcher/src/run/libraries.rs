@@ -3,7 +3,7 @@
 use super::builds::Times;
 use super::{Loop, Purpose};
 use crate::cargo::Workspace;
-use crate::process::copy_executable;
+use crate::process::{copy_executable, is_executable};
 use crate::program::{Id, Job, Program};
 use crate::stage::{Artifact, now_us};
 use crate::watch::Edit;
@@ -148,10 +148,17 @@ impl Loop<'_> {
             if is_moved || is_written && paths.len() > 1 {
                 self.watch_file(&path);
             }
-            if is_moved || is_written {
+            if is_moved || is_written || self.is_executable_now(&name, &path) {
                 self.stage_file(&name, (first.at_us, first.at));
             }
         }
+    }
+
+    /// Whether a plugin's file may be executed, and what was published of it last may not.
+    fn is_executable_now(&self, name: &str, path: &Path) -> bool {
+        let copied = self.copies.get(name).filter(|copied| copied.kind == Kind::Plugin && copied.sum != 0);
+        let is = |path: &Path| std::fs::metadata(path).is_ok_and(|file| is_executable(&file));
+        copied.and_then(|copied| copied.copy.as_deref()).is_some_and(|copy| !is(copy) && is(path))
     }
 
     /// Publishes a file that something else builds, if it is there and another than before.
@@ -188,7 +195,7 @@ impl Loop<'_> {
             Err(error) => return cannot(error),
         };
         let sum = crc32fast::hash(&bytes).max(1);
-        if sum == before {
+        if sum == before && !self.is_executable_now(name, path) {
             return Staged::Same;
         }
         let generation = self.generation.next();

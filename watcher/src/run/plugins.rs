@@ -69,6 +69,8 @@ impl Asked {
         directory: String,
     ) -> Self {
         let artifact = artifact.map(|path| plain(Path::new(&path)));
+        // A person may have written the package's name.
+        let crate_name = crate_name.map(|name| name.replace('-', "_"));
         Self { artifact, crate_name, build, directory: plain(Path::new(&directory)) }
     }
 }
@@ -279,7 +281,9 @@ impl Loop<'_> {
 
     /// Builds a plugin whose sources have changed; a build that runs begins anew, unless it has made the change itself.
     fn plugin_edited(&mut self, name: &str, changed: Vec<Changed>, edit: (u64, Instant)) {
-        let Some(bench) = self.plugins.bench(name) else { return };
+        // Taken out with its folder, which the program is about to notice; it asks anew when that comes back.
+        let is_there = self.plugins.by_name.get(name).is_some_and(|plugin| plugin.asked.directory.is_dir());
+        let Some(bench) = self.plugins.bench(name).filter(|_| is_there) else { return };
         let Some(work) = &mut bench.work else {
             changed.iter().for_each(|change| bench.outputs.edited(&change.path));
             bench.edit.get_or_insert(edit);

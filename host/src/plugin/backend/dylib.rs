@@ -20,7 +20,7 @@ impl Backend for Dylib {
 
     fn prove(&self, candidate: &Candidate) -> Result<Proof, Vec<Reason>> {
         table::prove(&candidate.file, &candidate.bytes, &[ABI_SYMBOL, TABLE_SYMBOL, ENTER_SYMBOL])?;
-        prove_plugin(&candidate.file, &candidate.bytes, interface())
+        prove_plugin(&candidate.file, &candidate.bytes, candidate.layouts.as_ref(), interface())
     }
 
     fn open(&self, proven: &Proven) -> Result<Box<dyn Instance>, PluginError> {

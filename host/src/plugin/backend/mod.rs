@@ -10,6 +10,7 @@ mod table;
 use super::spec::{Limits, Mechanism, Spec};
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
+use pitstop_proof::layout::Layouts;
 use pitstop_reloadable::PluginError;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct Candidate {
     pub(crate) file: PathBuf,
     /// What is in it.
     pub(crate) bytes: Vec<u8>,
+    /// The types that cross its border, where the session's watcher has read them.
+    pub(crate) layouts: Option<Layouts>,
 }
 
 /// A candidate that was shown to match. Only [`prove`] makes one.

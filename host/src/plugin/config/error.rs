@@ -29,6 +29,11 @@ impl ConfigError {
         Self { source: Some(Arc::new(error)), ..self }
     }
 
+    /// Where it is, and what is wrong.
+    pub(crate) fn told(&self) -> (String, String) {
+        (format!("{}:{}:{}", self.file.display(), self.line, self.column), self.message.clone())
+    }
+
     /// The file, as it was named when it was opened.
     #[must_use]
     pub fn file(&self) -> &Path {

@@ -33,7 +33,7 @@ pub(crate) fn stage(
     let bytes = read::read(&Asked { spec, artifact, policy: folder.policy() }, read::whole)?;
     matches_pin(spec, artifact, &bytes)?;
     let file = folder.write(spec, artifact, number, &bytes)?;
-    Ok(Candidate { spec: Arc::clone(spec), file, bytes })
+    Ok(Candidate { spec: Arc::clone(spec), file, bytes, layouts: None })
 }
 
 pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {

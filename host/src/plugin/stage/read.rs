@@ -147,12 +147,26 @@ impl Asked<'_> {
         let link = std::fs::read_link(self.artifact).ok();
         let (found, advice) = match (error.kind(), link) {
             (io::ErrorKind::NotFound, Some(target)) => {
-                (format!("a link to {}, which is not there", target.display()), "mend the link, or build the plugin")
+                let found = format!("a link to {}, which is not there", target.display());
+                (found, "mend the link, or build the plugin".to_owned())
             }
-            (io::ErrorKind::NotFound, None) => ("nothing".to_owned(), "build the plugin, or mend `artifact`"),
-            _ => (error.to_string(), "see what it is, and its permissions"),
+            (io::ErrorKind::NotFound, None) => ("nothing".to_owned(), self.how_it_is_made()),
+            _ => (error.to_string(), "see what it is, and its permissions".to_owned()),
         };
-        self.refuse("a file that can be read", found, advice)
+        self.refuse("a file that can be read", found, &advice)
+    }
+
+    /// What to do about a file that nobody has built.
+    fn how_it_is_made(&self) -> String {
+        let Some(build) = &self.spec.build else { return "build the plugin, or mend `artifact`".to_owned() };
+        let artifact = self.artifact.display().to_string();
+        let words: Vec<String> = build.command.iter().map(|word| word.replace("{out}", &artifact)).collect();
+        let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
+        let folder = self.spec.origin.folder();
+        format!(
+            "start the program by `cargo pitstop run`, which builds it; or by hand, in {}: `{command}`",
+            folder.display()
+        )
     }
 
     fn refuse(&self, expected: &str, found: impl Into<String>, advice: &str) -> Reason {

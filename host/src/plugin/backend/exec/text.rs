@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 /// In characters.
 const LONGEST: usize = 300;
+/// How many lines before the last one may be what it quotes of a source.
+const PLACE_WITHIN: usize = 4;
 
 /// Shortened, with control characters escaped.
 pub(super) fn quoted(bytes: &[u8]) -> String {
@@ -25,10 +27,20 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     quoted
 }
 
-/// The last line that says something.
+/// The last line that says something; after a traceback of Python's, whose last line has no place, also where it was.
 pub(super) fn last_line(bytes: &[u8]) -> String {
-    let line = bytes.split(|&byte| byte == b'\n').rev().find(|line| !line.trim_ascii().is_empty());
-    line.map(|line| quoted(line.trim_ascii())).unwrap_or_default()
+    let mut lines = bytes.split(|&byte| byte == b'\n').rev().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let Some(line) = lines.next() else { return String::new() };
+    let place = lines.take(PLACE_WITHIN).find_map(place);
+    let place = place.map_or_else(String::new, |(file, line)| format!(" ({file}:{line})"));
+    quoted(line) + &place
+}
+
+/// `File "greeter.py", line 7`, maybe with more after it.
+fn place(line: &[u8]) -> Option<(String, u32)> {
+    let (file, rest) = std::str::from_utf8(line).ok()?.strip_prefix("File \"")?.split_once("\", line ")?;
+    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    Some((quoted(file.as_bytes()), digits.parse().ok()?))
 }
 
 /// The last bytes of what is maybe endless.
@@ -68,6 +80,8 @@ mod tests {
     fn the_last_line_is_the_last_that_says_something() {
         assert_eq!(last_line(b"first\nsecond \n\n \r\n"), "second");
         assert_eq!(last_line(b"\n\n"), "");
+        let traceback = b"  File \"a/b.py\", line 9, in f\n    def f(:\n          ^\nSyntaxError: invalid syntax\n";
+        assert_eq!(last_line(traceback), "SyntaxError: invalid syntax (a/b.py:9)");
         let mut tail = Tail::default();
         (0..100_000).for_each(|line| tail.push(format!("line {line}\n").as_bytes()));
         assert_eq!(tail.last_line(), "line 99999");

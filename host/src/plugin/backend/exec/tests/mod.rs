@@ -92,7 +92,7 @@ impl Plugin {
 
     fn prove(&self) -> Result<Proven, Vec<Reason>> {
         let bytes = std::fs::read(&self.file).unwrap_or_default();
-        prove(Candidate { spec: Arc::new(self.spec.clone()), file: self.file.clone(), bytes })
+        prove(Candidate { spec: Arc::new(self.spec.clone()), file: self.file.clone(), bytes, layouts: None })
     }
 
     fn try_open(&self) -> Result<Box<dyn Instance>, PluginError> {
