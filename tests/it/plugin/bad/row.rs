@@ -196,7 +196,9 @@ impl Row {
         let place = format!("{}:{}:{}: ", file.display(), found.line(), found.column());
         assert!(found.file() == file && error.to_string().starts_with(&place), "{error}");
         let told = case.ear.hears("a fault", |event| match event {
-            Event::Rejected { reasons, .. } if reasons[0].rule == Rule::Manifest => Some(reasons[0].found.clone()),
+            Event::Rejected { reasons, .. } if reasons[0].rule == Rule::Manifest => {
+                Some(format!("{}: {}", reasons[0].subject, reasons[0].found))
+            }
             _ => None,
         });
         assert_eq!(told, error.to_string());
