@@ -391,7 +391,7 @@ size_t pitstop_plugin_list_length(const struct pitstop_plugin_list *list);
 const char *pitstop_plugin_list_name(const struct pitstop_plugin_list *list,
                                      size_t index);
 
-// How it is run: `dylib`, `c` or `exec`. Any thread.
+// How it is run: `dylib`, `c` or `exec`; empty for a drop-in whose configuration has a fault. Any thread.
 const char *pitstop_plugin_list_mechanism(const struct pitstop_plugin_list *list, size_t index);
 
 // One of `PITSTOP_PLUGIN_ABSENT`, `_LIVE`, `_DISABLED`. Any thread.

@@ -238,7 +238,7 @@ pub unsafe extern "C" fn pitstop_plugin_list_name(list: *const PluginList, index
     unsafe { item(list, index) }.map_or(c"", |item| item.name.as_c_str()).as_ptr()
 }
 
-/// How it is run: `dylib`, `c` or `exec`. Any thread.
+/// How it is run: `dylib`, `c` or `exec`; empty for a drop-in whose configuration has a fault. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pitstop_plugin_list_mechanism(list: *const PluginList, index: usize) -> *const c_char {
     // SAFETY: null, or a list that was not freed, as the header asks.
