@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails. Generous: it guards against hangs, nothing else.
-pub const TIMEOUT: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(400);
 
 /// A running `cargo pitstop ... --json`, ended when dropped.
 #[derive(Debug)]
