@@ -134,7 +134,9 @@ fn describe_start(bytes: &[u8]) -> String {
     format!("a file that begins with {}", start.join(" "))
 }
 
-fn machine_here() -> elf::Machine {
+/// The processor that this program runs on, as ELF files name it.
+#[must_use]
+pub fn machine_here() -> elf::Machine {
     if cfg!(target_arch = "aarch64") {
         elf::EM_AARCH64
     } else if cfg!(target_arch = "riscv64") {

@@ -6,7 +6,7 @@ use object::elf;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectKind};
 use pitstop_contract::{Reason, Rule};
-use pitstop_proof::Proof;
+use pitstop_proof::{Proof, machine_here};
 use std::path::Path;
 
 const REBUILD: &str = "build it again";
@@ -145,15 +145,5 @@ impl Check<'_> {
             let found = format!("a program for the loader `{loader}`, which is {why}");
             self.file(found, "build it against this system's C library, or link it statically")
         })
-    }
-}
-
-fn machine_here() -> elf::Machine {
-    if cfg!(target_arch = "aarch64") {
-        elf::EM_AARCH64
-    } else if cfg!(target_arch = "riscv64") {
-        elf::EM_RISCV
-    } else {
-        elf::EM_X86_64
     }
 }
