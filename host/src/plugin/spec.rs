@@ -1,5 +1,11 @@
 //! A plugin as it is configured: what `pitstop.toml` and `plugin.toml` say of it, checked.
 
+mod rpc;
+mod wasm;
+
+pub(crate) use rpc::Rpc;
+pub(crate) use wasm::Wasm;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +21,10 @@ pub(crate) struct Spec {
     pub(crate) mode: Mode,
     /// For programs that are executed: what comes after the verb.
     pub(crate) arguments: Vec<String>,
+    /// For programs that speak go-plugin's protocol.
+    pub(crate) rpc: Rpc,
+    /// For WebAssembly.
+    pub(crate) wasm: Wasm,
     /// How it is built in a session.
     pub(crate) build: Option<Build>,
     pub(crate) limits: Limits,
@@ -40,6 +50,8 @@ impl Spec {
             source: Source::File(path.to_owned()),
             mode: Mode::Once,
             arguments: Vec::new(),
+            rpc: Rpc::default(),
+            wasm: Wasm::default(),
             build: None,
             limits: Limits::default(),
             environment: Vec::new(),
@@ -61,15 +73,26 @@ pub(crate) enum Mechanism {
     C,
     /// Any program.
     Exec,
+    /// A program that speaks go-plugin's protocol.
+    Rpc,
+    /// A module or component in WebAssembly.
+    Wasm,
 }
 
 impl Mechanism {
+    /// Whether it is run as a process of its own.
+    pub(crate) fn is_program(self) -> bool {
+        matches!(self, Self::Exec | Self::Rpc)
+    }
+
     /// As configuration files have it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dylib => "dylib",
             Self::C => "c",
             Self::Exec => "exec",
+            Self::Rpc => "rpc",
+            Self::Wasm => "wasm",
         }
     }
 }

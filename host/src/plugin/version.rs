@@ -36,8 +36,8 @@ impl Version {
         yard: Sender<Message>,
     ) -> Self {
         let untimed = match spec.mechanism {
-            Mechanism::Dylib | Mechanism::C => 255,
-            Mechanism::Exec => 0,
+            Mechanism::Dylib | Mechanism::C | Mechanism::Wasm => 255,
+            Mechanism::Exec | Mechanism::Rpc => 0,
         };
         let description = instance.description().clone();
         let counts = Arc::default();

@@ -52,6 +52,24 @@ pub trait Plugin: Send + Sync {
         })
     }
 
+    /// What it keeps, in a form that another version of it understands: asked for when a newer version is about to take its
+    /// place, once no call runs any more. `None`, if nothing is said: it has nothing to hand over. By `rpc` only; a library
+    /// keeps what outlives it in a `State`.
+    ///
+    /// # Errors
+    /// Whatever keeps it from saving; the newer version is then refused.
+    fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
+        Ok(None)
+    }
+
+    /// Takes over what the version before it has saved, before its first call.
+    ///
+    /// # Errors
+    /// It cannot be used here; the version before it stays live.
+    fn restore(&self, _saved: &[u8]) -> Result<(), PluginError> {
+        Ok(())
+    }
+
     /// What it says of itself. `#[plugin]` puts the crate's version in.
     fn metadata(&self) -> Metadata {
         Metadata::default()
@@ -64,7 +82,7 @@ pub trait Plugin: Send + Sync {
 pub struct Metadata {
     /// Its version, in whatever form; empty where it says none.
     pub version: String,
-    /// How it is run: `dylib`, `c`, `exec`. The program fills it in.
+    /// How it is run: `dylib`, `c`, `exec`, `rpc`, `wasm`. The program fills it in.
     pub mechanism: String,
     /// What it can do, in words that it and the program agree on.
     pub capabilities: Vec<String>,

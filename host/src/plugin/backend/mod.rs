@@ -2,10 +2,16 @@
 //!
 //! A further mechanism is one file here, one variant of [`Mechanism`] and one line in [`backend`].
 
+#[cfg(any(not(feature = "rpc"), not(feature = "wasm")))]
+mod absent;
 mod c;
 mod dylib;
 mod exec;
+#[cfg(feature = "rpc")]
+pub(crate) mod rpc;
 mod table;
+#[cfg(feature = "wasm")]
+pub(crate) mod wasm;
 
 use super::spec::{Limits, Mechanism, Spec};
 use pitstop_contract::Reason;
@@ -22,6 +28,14 @@ pub(crate) fn backend(mechanism: Mechanism) -> &'static dyn Backend {
         Mechanism::Dylib => &dylib::Dylib,
         Mechanism::C => &c::C,
         Mechanism::Exec => &exec::Exec,
+        #[cfg(feature = "rpc")]
+        Mechanism::Rpc => &rpc::Rpc,
+        #[cfg(not(feature = "rpc"))]
+        Mechanism::Rpc => &absent::Absent("rpc"),
+        #[cfg(feature = "wasm")]
+        Mechanism::Wasm => &wasm::Wasm,
+        #[cfg(not(feature = "wasm"))]
+        Mechanism::Wasm => &absent::Absent("wasm"),
     }
 }
 
@@ -82,6 +96,16 @@ pub(crate) trait Instance: Send + Sync {
 
     /// Makes the output of an input. From any thread.
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError>;
+
+    /// What it keeps, for the version after it. `None` where it has nothing to hand over.
+    fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
+        Ok(None)
+    }
+
+    /// Takes over what the version before it has saved.
+    fn restore(&self, _saved: &[u8]) -> Result<(), PluginError> {
+        Ok(())
+    }
 
     /// Ends it, once no call runs any more. `grace` is for what it has to do yet.
     fn retire(self: Box<Self>, grace: Duration);

@@ -3,6 +3,8 @@
 use super::document::{Found, Key, Section, Words, quoted};
 use super::error::ConfigError;
 use super::paths::{Ground, Looked, Reach, Wanted};
+use super::rpc::rpc;
+use super::wasm::wasm;
 use crate::plugin::backend::backend;
 use crate::plugin::spec::{Build, Limits, Mechanism, Mode, Origin, Source, Spec};
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "watch", example: "watch = [\"greeter.c\"]" },
     Key { name: "mode", example: "mode = \"serve\"" },
     Key { name: "arguments", example: "arguments = [\"--fast\"]" },
+    Key { name: "rpc", example: "rpc = {}" },
+    Key { name: "wasm", example: "wasm = {}" },
     Key { name: "environment", example: "environment = [\"PATH\", \"HOME\"]" },
     Key { name: "set", example: "set = { GREETING = \"Hello\" }" },
     Key { name: "directory", example: "directory = \"data\"" },
@@ -37,10 +41,24 @@ const LIMITS: &[Key] = &[
     Key { name: "drain_ms", example: "drain_ms = 30000" },
 ];
 
-/// The keys that only programs which are executed have.
-const EXEC_ONLY: &[&str] = &["mode", "arguments", "environment", "set", "directory"];
+/// The keys that not all mechanisms have: whose they are, and what those are.
+const ELSEWHERE: &[(&str, &[Mechanism], &str)] = &[
+    ("mode", &[Mechanism::Exec], "programs that are executed"),
+    ("arguments", &[Mechanism::Exec, Mechanism::Rpc, Mechanism::Wasm], "programs that are executed"),
+    ("environment", &[Mechanism::Exec, Mechanism::Rpc, Mechanism::Wasm], "programs that are executed"),
+    ("set", &[Mechanism::Exec, Mechanism::Rpc, Mechanism::Wasm], "programs that are executed"),
+    ("directory", &[Mechanism::Exec, Mechanism::Rpc], "programs that are executed"),
+    ("rpc", &[Mechanism::Rpc], "programs that speak go-plugin's protocol"),
+    ("wasm", &[Mechanism::Wasm], "plugins in WebAssembly"),
+];
 
-const MECHANISMS: &[(&str, Mechanism)] = &[("dylib", Mechanism::Dylib), ("c", Mechanism::C), ("exec", Mechanism::Exec)];
+const MECHANISMS: &[(&str, Mechanism)] = &[
+    ("dylib", Mechanism::Dylib),
+    ("c", Mechanism::C),
+    ("exec", Mechanism::Exec),
+    ("rpc", Mechanism::Rpc),
+    ("wasm", Mechanism::Wasm),
+];
 
 /// Reads one plugin, whose section has [`KEYS`].
 pub(super) fn spec(section: &Section<'_, '_>, ground: &Ground) -> Result<Spec, ConfigError> {
@@ -55,6 +73,8 @@ pub(super) fn spec(section: &Section<'_, '_>, ground: &Ground) -> Result<Spec, C
         source: source(section, ground, mechanism)?,
         mode: section.choice("mode", &[("once", Mode::Once), ("serve", Mode::Serve)])?.unwrap_or(Mode::Once),
         arguments: values(section.texts("arguments")?),
+        rpc: rpc(section)?,
+        wasm: wasm(section)?,
         build: build(section, ground)?,
         limits: limits_section.as_ref().map(limits).transpose()?.unwrap_or_default(),
         environment,
@@ -112,19 +132,25 @@ fn name(section: &Section<'_, '_>, ground: &Ground) -> Result<String, ConfigErro
 /// Refuses keys that another mechanism has.
 fn fits_mechanism(section: &Section<'_, '_>, mechanism: Mechanism) -> Result<(), ConfigError> {
     let refuse = |key: &str, why: String| Err(section.document.error(section.place_of(key), why));
-    if mechanism == Mechanism::Exec {
-        if section.has("crate") {
-            let why = "`crate` is for libraries; an `exec` plugin has the program as its `artifact`".to_owned();
-            return refuse("crate", why);
-        }
-        return Ok(());
+    if mechanism.is_program() && section.has("crate") {
+        let name = mechanism.name();
+        let why = format!("`crate` is for libraries; a plugin by `{name}` has the program as its `artifact`");
+        return refuse("crate", why);
     }
-    let first = EXEC_ONLY.iter().filter(|key| section.has(key)).min_by_key(|key| section.place_of(key));
-    match first {
+    let first = ELSEWHERE.iter().filter(|(key, whose, _)| section.has(key) && !whose.contains(&mechanism));
+    match first.min_by_key(|(key, ..)| section.place_of(key)) {
         None => Ok(()),
-        Some(key) => {
-            let why = "it is for programs that are executed, and this plugin is a library in the program's own process";
-            refuse(key, format!("`{key}` has no use here: {why}; remove it, or write `mechanism = \"exec\"`"))
+        Some((key, whose, what)) => {
+            let kind = match mechanism {
+                Mechanism::Dylib | Mechanism::C => "a library in the program's own process",
+                Mechanism::Exec => "a program that is executed",
+                Mechanism::Rpc => "a program that speaks go-plugin's protocol",
+                Mechanism::Wasm => "in WebAssembly",
+            };
+            let instead = whose[0].name();
+            let why =
+                format!("`{key}` has no use here: it is for {what}, and this plugin is {kind}; remove it, or write");
+            refuse(key, format!("{why} `mechanism = \"{instead}\"`"))
         }
     }
 }
@@ -134,7 +160,7 @@ fn source(section: &Section<'_, '_>, ground: &Ground, mechanism: Mechanism) -> R
     match (section.text("artifact")?, section.text("crate")?) {
         (Some(path), None) => artifact(section, ground, path.value).map(Source::File),
         (None, Some(name)) => crate_name(section, name.value).map(Source::Crate),
-        (None, None) if mechanism == Mechanism::Exec => {
+        (None, None) if mechanism.is_program() => {
             Err(section.document.error(section.at, "`artifact` is missing; write `artifact = \"greeter.sh\"`"))
         }
         (None, None) => {

@@ -5,8 +5,10 @@ mod entry;
 mod error;
 mod nearest;
 mod paths;
+mod rpc;
 #[cfg(test)]
 mod tests;
+mod wasm;
 
 pub use error::ConfigError;
 

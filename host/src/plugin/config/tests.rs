@@ -108,6 +108,8 @@ crate = "greeter-plugin"
         source: Source::File(place.at("tool")),
         mode: Mode::Serve,
         arguments: vec!["--fast".to_owned(), String::new()],
+        rpc: crate::plugin::spec::Rpc::default(),
+        wasm: crate::plugin::spec::Wasm::default(),
         build: Some(Build { command, watch: vec![place.at("greeter.c"), place.at("data")] }),
         limits: Limits {
             time: Duration::from_millis(1),

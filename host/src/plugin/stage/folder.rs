@@ -66,7 +66,8 @@ impl Staging {
         let version = format!("{}-{number}", spec.name);
         let folder = self.folder.join(&version);
         let (name, mode) = match spec.mechanism {
-            Mechanism::Exec => (artifact.file_name().unwrap_or(spec.name.as_ref()).into(), 0o500),
+            Mechanism::Exec | Mechanism::Rpc => (artifact.file_name().unwrap_or(spec.name.as_ref()).into(), 0o500),
+            Mechanism::Wasm => (artifact.file_name().unwrap_or(spec.name.as_ref()).into(), 0o400),
             Mechanism::Dylib | Mechanism::C => {
                 (PathBuf::from(format!("lib{version}.{}", std::env::consts::DLL_EXTENSION)), 0o400)
             }

@@ -2,7 +2,7 @@
 
 use crate::plugin::access::{self, Change};
 use crate::plugin::config::Policy;
-use crate::plugin::spec::{Mechanism, Source, Spec};
+use crate::plugin::spec::{Source, Spec};
 use pitstop_contract::{Reason, Rule};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -98,7 +98,7 @@ impl Asked<'_> {
             let advice = "see whether it was built to its end";
             return Err(Reason { rule: Rule::Complete, ..self.refuse("a plugin", "an empty file", advice) });
         }
-        if self.spec.mechanism == Mechanism::Exec && !access::is_executable(metadata) {
+        if self.spec.mechanism.is_program() && !access::is_executable(metadata) {
             let advice = format!("`chmod +x {}`", self.artifact.display());
             return Err(self.refuse("a program", "a file that nobody may execute", &advice));
         }

@@ -50,6 +50,8 @@ impl Place {
             source: Source::File(self.at(file)),
             mode: Mode::Once,
             arguments: Vec::new(),
+            rpc: crate::plugin::spec::Rpc::default(),
+            wasm: crate::plugin::spec::Wasm::default(),
             build: None,
             limits: Limits::default(),
             environment: Vec::new(),

@@ -49,6 +49,8 @@ impl Plugin {
             source: Source::File(file.clone()),
             mode: Mode::Once,
             arguments: Vec::new(),
+            rpc: crate::plugin::spec::Rpc::default(),
+            wasm: crate::plugin::spec::Wasm::default(),
             build: None,
             limits: Limits::default(),
             environment: Vec::new(),
