@@ -7,6 +7,8 @@ use std::fs;
 use std::time::Duration;
 
 mod told;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 /// A folder with a program's configuration, some files and one drop-in, `x`.
 struct Place(tempfile::TempDir);
