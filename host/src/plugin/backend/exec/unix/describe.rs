@@ -1,6 +1,6 @@
 //! What a program says of itself: `{"name": "...", "version": "...", "capabilities": ["..."]}`, each of them optional.
 
-use super::super::text::quoted;
+use crate::plugin::backend::process::quoted;
 use crate::plugin::backend::Description;
 use pitstop_reloadable::PluginError;
 use serde::Deserialize;

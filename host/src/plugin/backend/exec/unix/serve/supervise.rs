@@ -1,15 +1,12 @@
 //! The thread that owns a kept program's process: hands over its answers, sees it end, and starts it again.
 
-use super::super::super::text::{Tail, quoted};
-use super::super::child::{Child, GRACE, KILLED_WITHIN};
-use super::super::command::Command;
-use super::super::once::{failure, receive, take_present};
-use super::super::ready::{Wanted, ready};
-use super::backoff::{Backoff, MOST_ENDS, WITHIN};
 use super::connection::Connection;
-use super::lines::{Lines, split};
 use super::rpc;
 use super::shared::{Order, Shared};
+use crate::plugin::backend::process::{
+    Backoff, Child, Command, GRACE, KILLED_WITHIN, Lines, MOST_ENDS, Tail, WITHIN, Wanted, failure, quoted, ready,
+    receive, split, take_present,
+};
 use pitstop_reloadable::PluginError;
 use rustix::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use std::ptr::null;
 const MOST_DESCRIPTORS: u64 = 1 << 16;
 
 /// Starts it with these as its standard input, output and error.
-pub(super) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Result<Pid, Errno> {
+pub(crate) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Result<Pid, Errno> {
     let end = |index: usize| ends[index].try_clone().map(Stdio::from).map_err(|error| errno(&error));
     let mut forked = std::process::Command::new(&command.file);
     forked.current_dir(&command.directory).process_group(0).stdin(end(0)?).stdout(end(1)?).stderr(end(2)?);

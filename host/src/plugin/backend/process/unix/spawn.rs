@@ -23,7 +23,7 @@ struct Newer {
 /// Starts it with these as its standard input, output and error. `None` where that takes a fork.
 ///
 /// All of `ends` are above 2, so that none is overwritten before it is used.
-pub(super) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
+pub(crate) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
     if command.memory.is_some() {
         return None;
     }

@@ -11,11 +11,11 @@ use std::path::PathBuf;
 
 /// A program with all that it is started with.
 #[derive(Clone, Debug)]
-pub(super) struct Command {
-    pub(super) file: PathBuf,
-    pub(super) directory: PathBuf,
+pub(crate) struct Command {
+    pub(crate) file: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The address space that it may take up.
-    pub(super) memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
     program: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
@@ -23,8 +23,13 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// `FILE VERB ARGUMENTS..`. The environment is that of now.
-    pub(super) fn new(candidate: &Candidate, verb: &str, arguments: &[String]) -> Result<Self, PluginError> {
+    /// `FILE VERB ARGUMENTS..`, with these variables besides those of every plugin. The environment is that of now.
+    pub(crate) fn new(
+        candidate: &Candidate,
+        verb: Option<&str>,
+        arguments: &[String],
+        variables: &[(String, OsString)],
+    ) -> Result<Self, PluginError> {
         let spec = &candidate.spec;
         let text = |text: &OsStr| {
             CString::new(text.as_bytes()).map_err(|_| PluginError::NotStarted {
@@ -33,9 +38,9 @@ impl Command {
             })
         };
         let program = text(candidate.file.as_os_str())?;
-        let rest = [verb].into_iter().chain(arguments.iter().map(String::as_str));
+        let rest = verb.into_iter().chain(arguments.iter().map(String::as_str));
         let arguments: Result<Vec<CString>, _> = rest.map(|argument| text(argument.as_ref())).collect();
-        let environment: Result<Vec<CString>, _> = environment(spec).iter().map(|variable| text(variable)).collect();
+        let environment: Result<Vec<CString>, _> = environment(spec, variables).iter().map(|variable| text(variable)).collect();
         Ok(Self {
             file: candidate.file.clone(),
             directory: spec.directory.clone(),
@@ -47,25 +52,25 @@ impl Command {
         })
     }
 
-    pub(super) fn program(&self) -> &CStr {
+    pub(crate) fn program(&self) -> &CStr {
         &self.program
     }
 
-    pub(super) fn arguments(&self) -> &[CString] {
+    pub(crate) fn arguments(&self) -> &[CString] {
         &self.arguments
     }
 
-    pub(super) fn environment(&self) -> &[CString] {
+    pub(crate) fn environment(&self) -> &[CString] {
         &self.environment
     }
 
-    pub(super) fn working_directory(&self) -> &CStr {
+    pub(crate) fn working_directory(&self) -> &CStr {
         &self.working_directory
     }
 }
 
 /// What is allowed, then what is set, then what Pitstop tells; the later one counts. Each `NAME=value`.
-fn environment(spec: &Spec) -> Vec<OsString> {
+fn environment(spec: &Spec, more: &[(String, OsString)]) -> Vec<OsString> {
     let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
     for name in &spec.environment {
         if let Some(value) = std::env::var_os(name) {
@@ -75,6 +80,7 @@ fn environment(spec: &Spec) -> Vec<OsString> {
     variables.extend(spec.set.iter().map(|(name, value)| (name.into(), value.into())));
     variables.insert(NAME_VARIABLE.into(), spec.name.clone().into());
     variables.insert(FOLDER_VARIABLE.into(), spec.origin.folder().into_os_string());
+    variables.extend(more.iter().map(|(name, value)| (name.into(), value.clone())));
     let joined =
         |(name, value): (OsString, OsString)| OsString::from_vec([name.as_bytes(), b"=", value.as_bytes()].concat());
     variables.into_iter().map(joined).collect()

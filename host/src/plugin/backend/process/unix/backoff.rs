@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub(super) const MOST_ENDS: u32 = 5;
-pub(super) const WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const MOST_ENDS: u32 = 5;
+pub(crate) const WITHIN: Duration = Duration::from_secs(10);
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The last ends of a program.
 #[derive(Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     recent: VecDeque<Instant>,
     /// How often in a row it has ended soon after its start.
     short: u32,
@@ -18,7 +18,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// It was started then, and has ended now: how long to wait. `None` if it has ended too often.
-    pub(super) fn ended(&mut self, started: Instant, now: Instant) -> Option<Duration> {
+    pub(crate) fn ended(&mut self, started: Instant, now: Instant) -> Option<Duration> {
         if now.saturating_duration_since(started) >= WITHIN {
             self.short = 0;
         }
