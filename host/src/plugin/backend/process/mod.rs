@@ -21,6 +21,8 @@ pub(crate) use platform::{
     Backoff, Child, Command, GRACE, KILLED_WITHIN, Lines, MOST_ENDS, Status, WITHIN, Wanted, failure, ready, receive,
     split, take_present, write,
 };
+#[cfg(all(unix, feature = "rpc"))]
+pub(crate) use platform::{Outlives, start_kept};
 pub(crate) use prove::prove;
 #[cfg(unix)]
 pub(crate) use text::{Tail, quoted};

@@ -29,8 +29,9 @@ struct Bounds {
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
     let limits = &candidate.spec.limits;
     let bounds = Bounds { time: limits.time, output: limits.output };
-    let description = description(&Command::new(candidate, Some("describe"), &[], &[])?, bounds)?;
-    let process = Command::new(candidate, Some("process"), &candidate.spec.arguments, &[])?;
+    let description =
+        description(&Command::new(&candidate.file, &candidate.spec, Some("describe"), &[], &[])?, bounds)?;
+    let process = Command::new(&candidate.file, &candidate.spec, Some("process"), &candidate.spec.arguments, &[])?;
     Ok(Box::new(Once { process, bounds, description }))
 }
 
@@ -114,8 +115,9 @@ impl Run<'_> {
             child.stdin.as_ref().map(|pipe| Wanted::writing(pipe.as_fd())),
             child.stdout.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())),
             child.stderr.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())),
+            None,
         ];
-        let ([stdin, stdout, stderr], ended) = child.wait(wanted, until);
+        let ([stdin, stdout, stderr, _], ended) = child.wait(wanted, until);
         if stdin {
             self.write();
         }

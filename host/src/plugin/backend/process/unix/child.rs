@@ -50,15 +50,16 @@ impl Child {
     }
 
     /// Waits until one of these is ready, the program has ended, or the time has come: which, and whether it has ended.
-    pub(crate) fn wait(&self, wanted: [Option<Wanted<'_>>; 3], until: Option<Instant>) -> ([bool; 3], bool) {
-        let [first, second, third] = wanted;
+    pub(crate) fn wait(&self, wanted: [Option<Wanted<'_>>; 4], until: Option<Instant>) -> ([bool; 4], bool) {
+        let [first, second, third, fourth] = wanted;
         let Some(end) = &self.end else {
             let next = Instant::now() + LOOK_EVERY;
             let found = ready(wanted, Some(until.map_or(next, |until| until.min(next))));
             return (found, self.has_ended());
         };
-        let [first, second, third, ended] = ready([first, second, third, Some(Wanted::reading(end.as_fd()))], until);
-        ([first, second, third], ended)
+        let end = Some(Wanted::reading(end.as_fd()));
+        let [first, second, third, fourth, ended] = ready([first, second, third, fourth, end], until);
+        ([first, second, third, fourth], ended)
     }
 
     fn has_ended(&self) -> bool {
@@ -94,7 +95,7 @@ impl Child {
     /// Waits for its end, at most until then; whether it has ended.
     pub(crate) fn wait_until(&self, until: Instant) -> bool {
         loop {
-            if self.wait([None; 3], Some(until)).1 {
+            if self.wait([None; 4], Some(until)).1 {
                 return true;
             }
             if Instant::now() >= until {

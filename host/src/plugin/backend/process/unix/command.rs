@@ -1,13 +1,22 @@
 //! A program with all that it is started with, in the system's terms, so that a call only has to hand it over.
 
 use super::super::{FOLDER_VARIABLE, NAME_VARIABLE};
-use crate::plugin::backend::Candidate;
 use crate::plugin::spec::Spec;
 use pitstop_reloadable::PluginError;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What becomes of a program when the host is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlives {
+    /// It is told by the end of its standard input, and goes or not.
+    MayOutlive,
+    /// The system kills it with the thread that started it, where the system can: on Linux.
+    #[cfg(feature = "rpc")]
+    NeverOutlives,
+}
 
 /// A program with all that it is started with.
 #[derive(Clone, Debug)]
@@ -16,6 +25,7 @@ pub(crate) struct Command {
     pub(crate) directory: PathBuf,
     /// The address space that it may take up.
     pub(crate) memory: Option<u64>,
+    pub(crate) outlives: Outlives,
     program: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
@@ -25,26 +35,28 @@ pub(crate) struct Command {
 impl Command {
     /// `FILE VERB ARGUMENTS..`, with these variables besides those of every plugin. The environment is that of now.
     pub(crate) fn new(
-        candidate: &Candidate,
+        file: &Path,
+        spec: &Spec,
         verb: Option<&str>,
         arguments: &[String],
         variables: &[(String, OsString)],
     ) -> Result<Self, PluginError> {
-        let spec = &candidate.spec;
         let text = |text: &OsStr| {
             CString::new(text.as_bytes()).map_err(|_| PluginError::NotStarted {
-                file: candidate.file.display().to_string(),
+                file: file.display().to_string(),
                 why: format!("{text:?} has a NUL in it; no path, argument or variable can"),
             })
         };
-        let program = text(candidate.file.as_os_str())?;
+        let program = text(file.as_os_str())?;
         let rest = verb.into_iter().chain(arguments.iter().map(String::as_str));
         let arguments: Result<Vec<CString>, _> = rest.map(|argument| text(argument.as_ref())).collect();
-        let environment: Result<Vec<CString>, _> = environment(spec, variables).iter().map(|variable| text(variable)).collect();
+        let environment: Result<Vec<CString>, _> =
+            environment(spec, variables).iter().map(|variable| text(variable)).collect();
         Ok(Self {
-            file: candidate.file.clone(),
+            file: file.to_owned(),
             directory: spec.directory.clone(),
             memory: spec.limits.memory,
+            outlives: Outlives::MayOutlive,
             arguments: [program.clone()].into_iter().chain(arguments?).collect(),
             environment: environment?,
             working_directory: text(spec.directory.as_os_str())?,

@@ -5,6 +5,8 @@ mod child;
 mod command;
 #[expect(unsafe_code, reason = "prepares a forked process for its program")]
 mod fork;
+#[cfg(feature = "rpc")]
+mod keeper;
 mod lines;
 mod read;
 mod ready;
@@ -31,6 +33,10 @@ mod spawn {
 pub(crate) use backoff::{Backoff, MOST_ENDS, WITHIN};
 pub(crate) use child::{Child, GRACE, KILLED_WITHIN, Status, failure};
 pub(crate) use command::Command;
+#[cfg(feature = "rpc")]
+pub(crate) use command::Outlives;
+#[cfg(feature = "rpc")]
+pub(crate) use keeper::start_kept;
 pub(crate) use lines::{Lines, split};
 pub(crate) use read::{receive, take_present};
 pub(crate) use ready::{Wanted, ready};

@@ -31,7 +31,7 @@ struct Serve {
 }
 
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
-    let command = Command::new(candidate, Some("serve"), &candidate.spec.arguments, &[])?;
+    let command = Command::new(&candidate.file, &candidate.spec, Some("serve"), &candidate.spec.arguments, &[])?;
     let (mut serve, first) = Serve::start(candidate, command)?;
     serve.description = serve.describe(first)?;
     Ok(Box::new(serve))

@@ -32,7 +32,7 @@ pub(super) fn supervise(
     connection: Arc<Connection>,
     woken: &OwnedFd,
 ) {
-    let (mut backoff, mut started) = (Backoff::default(), Instant::now());
+    let (mut backoff, mut started) = (Backoff::new(MOST_ENDS), Instant::now());
     let mut wish = Process::new(shared, &connection, child).attend(woken);
     while let Wish::Again(last) = wish {
         let Some(pause) = backoff.ended(started, Instant::now()) else {
@@ -112,8 +112,8 @@ impl<'a> Process<'a> {
         loop {
             let (stdout, stderr) = (&self.child.stdout, &self.child.stderr);
             let wanted = [stdout, stderr].map(|pipe| pipe.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())));
-            let wanted = [wanted[0], wanted[1], Some(Wanted::reading(woken.as_fd()))];
-            let ([stdout, stderr, ordered], ended) = self.child.wait(wanted, self.ending.until());
+            let wanted = [wanted[0], wanted[1], Some(Wanted::reading(woken.as_fd())), None];
+            let ([stdout, stderr, ordered, _], ended) = self.child.wait(wanted, self.ending.until());
             if stdout {
                 receive(&mut self.child.stdout, &mut self.output.bytes);
                 self.hand_over();

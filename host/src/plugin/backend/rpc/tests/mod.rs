@@ -1,0 +1,1 @@
+//! Plugins by `rpc`, good and bad.
