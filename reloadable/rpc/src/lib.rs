@@ -26,5 +26,6 @@ pub const HEALTH_SERVICE: &str = "plugin";
 /// `max_decoding_message_size` and its twin of generated clients and servers.
 pub const ANY_SIZE: usize = i32::MAX as usize;
 
-/// What a status of `pitstop.v1.Plugin` has among its metadata if the plugin panicked.
-pub const PANICKED_METADATA: &str = "pitstop-panicked";
+/// What a status of `pitstop.v1.Plugin` has among its metadata: which kind of error it is, such as `failed`, `panicked` or
+/// `unsupported`. Absent from plugins that know nothing of it; `UNKNOWN` is then `failed`.
+pub const ERROR_METADATA: &str = "pitstop-error";

@@ -94,7 +94,7 @@ impl Broker {
                 log::warn!("the service {id} of the broker has ended: {error}");
             }
         });
-        Ok(Served { task, connections })
+        Ok(Served { task: Some(task), connections })
     }
 
     /// Connects to what the other end accepts or serves under a number, and waits 5 seconds for that.
@@ -136,7 +136,8 @@ impl Broker {
 /// Something that is served by the broker. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Served {
-    task: tokio::task::JoinHandle<()>,
+    /// `None` when it is detached.
+    task: Option<tokio::task::JoinHandle<()>>,
     connections: Connections,
 }
 
@@ -149,14 +150,16 @@ impl Served {
     }
 
     /// Serves on until the broker is closed.
-    pub fn detach(self) {
-        let _keep = std::mem::ManuallyDrop::new(self);
+    pub fn detach(mut self) {
+        self.task = None;
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

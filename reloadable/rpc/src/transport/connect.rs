@@ -1,7 +1,7 @@
 //! Connecting.
 
 use super::stream::{Socket, Stream};
-use super::{FRAME, WINDOW};
+use super::{FRAME, HEADERS, WINDOW};
 use crate::address::Address;
 use hyper_util::rt::TokioIo;
 use std::fmt;
@@ -64,6 +64,8 @@ fn endpoint() -> Endpoint {
         .initial_connection_window_size(WINDOW)
         .initial_stream_window_size(WINDOW)
         .max_frame_size(FRAME)
+        // The message of an error is a header.
+        .http2_max_header_list_size(HEADERS)
 }
 
 /// Why there is no connection.

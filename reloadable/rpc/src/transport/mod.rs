@@ -18,3 +18,5 @@ pub use stream::Stream;
 const WINDOW: u32 = 16 * 1024 * 1024;
 /// A large message goes in pieces of this size, the smallest that the other end accepts being 16 KiB.
 const FRAME: u32 = 256 * 1024;
+/// All headers of a call together, in bytes.
+const HEADERS: u32 = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use super::listen::Incoming;
 use super::stream::Stream;
-use super::{FRAME, WINDOW};
+use super::{FRAME, HEADERS, WINDOW};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -29,6 +29,7 @@ pub async fn serve(
         .initial_connection_window_size(WINDOW)
         .initial_stream_window_size(WINDOW)
         .max_frame_size(FRAME)
+        .http2_max_header_list_size(HEADERS)
         .max_concurrent_streams(CALLS)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, until)
