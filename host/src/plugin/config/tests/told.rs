@@ -70,7 +70,7 @@ fn what_is_wrong_in_a_plugin_is_told_with_its_place() {
 
 /// A mechanism, what stands in the plugin's fourth line, and what is said of it.
 const KEYS: &[(&str, &str, &str)] = &[
-    ("wat", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `wat`"),
+    ("webassembly", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `webassembly`"),
     ("exe", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `exe`; did you mean `exec`?"),
     ("\\u001b[31m", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `\\u{1b}[31m`"),
     ("c", "artefact = \"tool\"", "4:1: unknown key `artefact`; did you mean `artifact`?"),
