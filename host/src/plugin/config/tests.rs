@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
+mod rpc;
 mod told;
 #[cfg(feature = "wasm")]
 mod wasm;
