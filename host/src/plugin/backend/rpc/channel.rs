@@ -13,14 +13,10 @@ use pitstop_reloadable::PluginError;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 use tower::Service;
-
-/// How long it may take until it is known why a connection broke.
-const REASON_WITHIN: Duration = Duration::from_secs(2);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
@@ -189,7 +185,7 @@ impl Service<Request<Body>> for Pinned {
     }
 }
 
-async fn call(connection: &Connection, request: Request<Body>, begun: Begun) -> Result<Response<Body>, Status> {
+async fn call(connection: &Arc<Connection>, request: Request<Body>, begun: Begun) -> Result<Response<Body>, Status> {
     let mut channel = connection.channel();
     let answer = async {
         std::future::poll_fn(|context| channel.poll_ready(context)).await?;
@@ -205,19 +201,16 @@ async fn call(connection: &Connection, request: Request<Body>, begun: Begun) -> 
 }
 
 /// After the end of the process: how that was.
-async fn reason(connection: &Connection, status: Status) -> Status {
+async fn reason(connection: &Arc<Connection>, status: Status) -> Status {
     if !status::is_of_transport(&status) {
         return status;
     }
     let Ok(runtime) = runtime() else { return status };
-    connection.found_broken();
-    let waiting = {
-        let _runtime = runtime.enter();
-        tokio::time::timeout(REASON_WITHIN, connection.lost())
-    };
-    match waiting.await {
-        Ok(error) => Status::unavailable(error.to_string()),
-        Err(_) => Status::unavailable(status::told(&status)),
+    let own = Arc::clone(connection);
+    // The program's own runtime need have no clock.
+    match runtime.spawn(async move { own.why_broken().await }).await {
+        Ok(Some(error)) => Status::unavailable(error.to_string()),
+        _ => status,
     }
 }
 

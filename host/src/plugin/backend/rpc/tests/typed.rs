@@ -254,3 +254,27 @@ fn calls_of_a_version_that_takes_over_wait_until_it_has() {
     drained.instance.retire(LONG);
     ground.end();
 }
+
+#[test]
+fn a_program_gets_channels_of_its_plugins_by_rpc_only() {
+    let plugin = Plugin::of_kind("echo");
+    let toml = format!(
+        "[[plugin]]\nname = \"tried\"\nmechanism = \"rpc\"\nartifact = \"plugin\"\nset = {{ {} = \"echo\" }}\n\
+         [[plugin]]\nname = \"other\"\nmechanism = \"exec\"\nartifact = \"other\"\n",
+        super::plugin::KIND
+    );
+    std::fs::write(plugin.path("pitstop.toml"), toml).expect("written");
+    std::fs::copy("/bin/false", plugin.path("other")).expect("a program");
+    let plugins = crate::Plugins::open(plugin.path("pitstop.toml")).expect("a good file");
+    let answer = crate::Plugin::process(&plugins.get("tried").expect("it is there"), b"abc");
+    assert_eq!(answer, Ok(b"cba".to_vec()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut client = PluginClient::new(plugins.channel("tried").expect("it is by rpc"));
+    let answer = runtime.block_on(client.process(ProcessRequest { input: b"abc".to_vec().into() }));
+    assert_eq!(answer.expect("an answer").into_inner().output.as_ref(), b"cba");
+    let error = plugins.channel("other").expect_err("it is not").to_string();
+    assert_eq!(error, "plugin `other` has no services to call: its mechanism is `exec`, not `rpc`");
+    plugins.channel("none").expect_err("there is none");
+    drop(plugins);
+    plugin.assert_none_is_left();
+}
