@@ -35,6 +35,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send
 #[derive(Clone)]
 pub struct Channel {
     post: Arc<Post>,
+    key: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Channel {
@@ -45,7 +46,17 @@ impl std::fmt::Debug for Channel {
 
 impl Channel {
     pub(crate) fn new(post: Arc<Post>) -> Self {
-        Self { post }
+        Self { post, key: None }
+    }
+
+    /// The same for somebody: with a [`sticky`](crate::Route::sticky) route the key says which version gets the calls.
+    #[must_use]
+    pub fn keyed(&self, key: &str) -> Self {
+        Self { post: Arc::clone(&self.post), key: Some(key.into()) }
+    }
+
+    fn typed(&self) -> Result<Route, Status> {
+        self.post.typed(self.key.as_deref()).map_err(Status::unavailable)
     }
 
     /// The version that is live now, to make several calls to it, or to open connections by its broker: a number of the broker's
@@ -60,7 +71,7 @@ impl Channel {
 
     async fn begin(&self) -> Result<(Arc<Connection>, Begun), Status> {
         loop {
-            let shared = match self.post.typed().map_err(Status::unavailable)? {
+            let shared = match self.typed()? {
                 Route::Begun(connection, begun) => return Ok((connection, begun)),
                 Route::Starting(shared) => shared,
                 Route::Waiting(version) => {
@@ -127,10 +138,10 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         // A call begins when it is made, and not when it is first waited for.
-        let typed = self.post.typed();
+        let typed = self.typed();
         let own = self.clone();
         Box::pin(async move {
-            let (connection, begun) = match typed.map_err(Status::unavailable)? {
+            let (connection, begun) = match typed? {
                 Route::Begun(connection, begun) => (connection, begun),
                 Route::Starting(_) | Route::Waiting(_) => own.begin().await?,
             };

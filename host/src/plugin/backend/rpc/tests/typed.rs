@@ -4,7 +4,7 @@ use super::super::Channel;
 use super::plugin::Healthy;
 use super::{LONG, Plugin, assert_ends, assert_says, awaited};
 use crate::plugin::post::Post;
-use crate::plugin::route::Routing;
+use crate::plugin::route::{Keyed, Routing, Split};
 use crate::plugin::version::Version;
 use crate::plugin::yard::Message;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -15,6 +15,7 @@ use pitstop_rpc::proto::health::health_server::HealthServer;
 use pitstop_rpc::proto::pitstop::ProcessRequest;
 use pitstop_rpc::proto::pitstop::plugin_client::PluginClient;
 use rustix::process::Pid;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::service::Routes;
@@ -52,7 +53,7 @@ impl Ground {
     /// Ends, on another thread, the version that nobody calls any more. It has its limit for draining.
     fn retire(&self) -> std::thread::JoinHandle<()> {
         let is_drained = |message| if let Message::Drained(drained) = message { Some(drained) } else { None };
-        let drained = awaited("let go", || self.messages.try_iter().find_map(is_drained));
+        let drained = awaited("let go", || self.messages.try_recv().ok().and_then(is_drained));
         std::thread::spawn(move || drained.instance.retire(drained.spec.limits.drain))
     }
 
@@ -173,6 +174,27 @@ fn a_call_in_which_the_plugin_ends_says_how_and_later_ones_wait_for_its_return()
     assert_eq!(ground.call(&channel, "abc").expect("it runs again"), "cba");
     assert_eq!(ground.call(&channel, "fail").expect_err("its own word").message(), "too cold");
     ground.end();
+}
+
+#[test]
+fn a_route_by_weight_or_key_holds_for_typed_calls_too() {
+    let ground = Ground::new(Plugin::of_kind("echo"));
+    let version = |number: u32| {
+        let (spec, file) = (Arc::new(ground.plugin.spec.clone()), ground.plugin.file());
+        (1, Arc::new(Version::new(Generation(number), spec, file, ground.plugin.open(), ground.yard.clone())))
+    };
+    let split = Split::new(vec![version(1), version(2)], Keyed::WhereGiven);
+    ground.post.turn(Arc::new(Routing::Split(split)));
+    let channel = ground.channel();
+    let pids = |channel: &Channel| (0..8).map(|_| ground.pid(channel)).collect::<HashSet<_>>();
+    assert_eq!(pids(&channel).len(), 2);
+    let users: Vec<_> = (0..16).map(|user| pids(&channel.keyed(&format!("user-{user}")))).collect();
+    assert!(users.iter().all(|pids| pids.len() == 1), "one user, one version");
+    assert_eq!(users.into_iter().flatten().collect::<HashSet<_>>().len(), 2);
+    ground.post.go("the test is over");
+    let retired = [ground.retire(), ground.retire()];
+    retired.into_iter().for_each(|retired| retired.join().expect("no panic"));
+    ground.plugin.assert_none_is_left();
 }
 
 #[test]
