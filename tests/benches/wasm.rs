@@ -134,7 +134,8 @@ fn swaps(plugins: &Plugins, folder: &Path) {
     }
 }
 
-/// From the proof to the swap, as the event tells, in ms: all that a version takes once its file is read.
+/// What a version takes from its file to where calls can go to it, as the event tells, in ms: private copy, proof, opening,
+/// swap; not how long the program took to come by its safe point.
 fn live(pit: &Pitstop, events: &mut Events, name: &str) -> f64 {
     let wanted = format!("plugin:{name}");
     let begun = Instant::now();
@@ -142,7 +143,7 @@ fn live(pit: &Pitstop, events: &mut Events, name: &str) -> f64 {
         pit.safe_point();
         match events.next_within(Duration::from_millis(1)) {
             Some(Event::Live { crate_name, stages, .. }) if crate_name == wanted => {
-                return stages.verify + stages.load + stages.swap;
+                return stages.stage + stages.verify + stages.load + stages.swap;
             }
             Some(Event::Rejected { reasons, .. }) => panic!("{reasons:?}"),
             _ => {}

@@ -22,7 +22,7 @@ impl Starts {
 
     /// Greets once.
     fn start(&self) {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_greeter"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_greets"));
         program.args(["--frames", "1", "--plugins"]).arg(self.garage.path("pitstop.toml"));
         program.env("XDG_CACHE_HOME", self.garage.path("cache")).env_remove("PITSTOP_SESSION");
         let output = program.output().expect("the program starts");

@@ -22,7 +22,7 @@ fn a_file_of_another_kind_is_named_and_the_version_before_it_stays() {
         (&text, "text (.wat)"),
         (b"#!/bin/sh\necho hello\n", "a script"),
         (b"", "empty"),
-        (&good[..good.len() / 2], ""),
+        (&good[..good.len() / 2], "unexpected end"),
         (&empty, "pitstop_process"),
     ];
     for (bytes, says) in cases {

@@ -32,7 +32,7 @@ impl Started {
             Event::Session { directory, .. } => Some(PathBuf::from(directory)),
             _ => None,
         });
-        let mut command = Command::new(env!("CARGO_BIN_EXE_greeter"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_greets"));
         command.arg("--plugins").arg(project.path("guests/pitstop.toml")).env("PITSTOP_SESSION", directory);
         command.env("XDG_CACHE_HOME", project.path("cache"));
         let program = Session::start(command);
