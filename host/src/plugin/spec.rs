@@ -3,8 +3,8 @@
 mod rpc;
 mod wasm;
 
-pub(crate) use rpc::Rpc;
-pub(crate) use wasm::{Access, Address, Folder, Host, Wasm};
+pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Rpc, Tls};
+pub(crate) use wasm::{Access, Address, Folder, Host, STACKS, Wasm};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::document::{Found, Key, Section, quoted};
 use super::error::ConfigError;
 use super::paths::{Ground, Looked, Wanted};
-use crate::plugin::spec::{Access, Address, Folder, Host, Wasm};
+use crate::plugin::spec::{Access, Address, Folder, Host, STACKS, Wasm};
 use std::net::IpAddr;
 
 /// How many bytes of values a plugin may keep, where nothing else is said: 16 MiB.
@@ -37,7 +37,7 @@ pub(super) fn wasm(section: &Section<'_, '_>, ground: &Ground) -> Result<Wasm, C
         key_value: key_value(&section)?,
         fuel: section.number("fuel")?,
         interrupt: section.flag("interrupt")?.unwrap_or(true),
-        stack: section.number("stack_bytes")?,
+        stack: stack(&section)?,
     })
 }
 
@@ -116,6 +116,18 @@ fn key_value(section: &Section<'_, '_>) -> Result<Option<u64>, ConfigError> {
             let why = "`key-value-bytes` has no use without `key-value`; write";
             let message = format!("{why} {}, or remove it", section.example("key-value"));
             Err(section.document.error(section.place_of("key-value-bytes"), message))
+        }
+    }
+}
+
+fn stack(section: &Section<'_, '_>) -> Result<Option<u64>, ConfigError> {
+    let stack = section.number("stack_bytes")?;
+    match stack.filter(|stack| !STACKS.contains(stack)) {
+        None => Ok(stack),
+        Some(other) => {
+            let (least, most) = STACKS.into_inner();
+            let why = format!("`stack_bytes` is from {least} to {most}, which threads are sure to have, not {other}");
+            Err(section.error("stack_bytes", why))
         }
     }
 }

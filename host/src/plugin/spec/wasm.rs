@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+
+/// How deep a stack may be, in bytes: the thread that calls has to have as much left, and more.
+pub(crate) const STACKS: RangeInclusive<u64> = 16 << 10..=1 << 20;
 
 /// The table `wasm` of a plugin's configuration. Of what is not named in it, the plugin has nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

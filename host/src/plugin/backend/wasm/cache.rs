@@ -7,7 +7,6 @@ use super::code::Compiled;
 use super::deserialize::{Trusted, deserialize};
 use super::kind::Kind;
 use crate::plugin::access;
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File, Metadata};
@@ -112,10 +111,10 @@ impl Cache {
     /// The path of an entry.
     pub(super) fn path(&self, engine: &Engine, kind: Kind, content: &[u8]) -> PathBuf {
         let mut name = String::new();
-        for byte in Sha256::digest(content) {
+        for byte in hmac_sha256::Hash::hash(content) {
             let _ = write!(name, "{byte:02x}");
         }
-        let mut way = Words(Sha256::new());
+        let mut way = Words(hmac_sha256::Hash::new());
         engine.precompile_compatibility_hash().hash(&mut way);
         let way = u64::from_le_bytes(way.0.finalize()[..8].try_into().unwrap_or_default());
         let kind = if kind == Kind::Component { "component" } else { "module" };
@@ -193,7 +192,7 @@ fn is_ours_alone(metadata: &Metadata) -> bool {
 }
 
 /// A hash that is the same in each run and with each compiler.
-struct Words(Sha256);
+struct Words(hmac_sha256::Hash);
 
 impl Hasher for Words {
     fn finish(&self) -> u64 {

@@ -33,6 +33,15 @@ impl Plan {
     pub(super) fn is_interrupted(&self) -> bool {
         self.lent.granted.interrupt
     }
+
+    /// How much a component may hand over at once: it is copied before it is looked at.
+    fn handed_over(&self) -> usize {
+        /// What is written to files and the like.
+        const LEAST: u64 = 1 << 20;
+        let most = LEAST.max(self.limits.output).max(self.lent.granted.key_value.unwrap_or(0));
+        // What is around it is counted too.
+        usize::try_from(most).unwrap_or(usize::MAX).saturating_add(64 << 10)
+    }
 }
 
 /// What a guest answers.
@@ -129,8 +138,7 @@ impl Live {
         let guest = Guest { lent: plan.lent.clone(), used: Used::new(plan.memory), wasi, said };
         let mut store = Store::new(&plan.engine, guest);
         store.limiter(|guest| &mut guest.used);
-        // What a component hands over is copied before it is looked at.
-        store.set_hostcall_fuel(usize::try_from(plan.limits.output).unwrap_or(usize::MAX).saturating_add(64 << 10));
+        store.set_hostcall_fuel(plan.handed_over());
         match Self::enter(plan, &mut store) {
             Ok(entry) => Ok(Self { store, entry }),
             Err(error) => Err(told(&error, store.data_mut(), plan)),

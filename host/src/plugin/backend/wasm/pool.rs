@@ -13,7 +13,7 @@ use super::live::{Fate, Live, Plan};
 use super::ticker;
 use crate::plugin::backend::{Candidate, Description, Instance};
 use pitstop_reloadable::PluginError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
@@ -30,7 +30,17 @@ pub(super) struct Lanes {
 /// Held for as long as a call runs in it. Alone in its line of the cache.
 #[derive(Default)]
 #[repr(align(64))]
-struct Lane(Mutex<Option<Live>>);
+struct Lane {
+    live: Mutex<Option<Live>>,
+    /// That it is held, for the ticker: whoever tried the lock to find out would be in a call's way.
+    busy: AtomicBool,
+}
+
+/// A lane while a call runs in it.
+struct Held<'a> {
+    live: MutexGuard<'a, Option<Live>>,
+    busy: &'a AtomicBool,
+}
 
 impl Lanes {
     fn new() -> Self {
@@ -39,25 +49,22 @@ impl Lanes {
 
     /// Whether a call runs.
     pub(super) fn busy(&self) -> bool {
-        self.more.load(Ordering::Relaxed) > 0 || self.lanes.iter().any(|lane| lane.take().is_none())
+        self.more.load(Ordering::Relaxed) > 0 || self.lanes.iter().any(|lane| lane.busy.load(Ordering::Relaxed))
     }
 
     /// A lane for a call: the thread's own, else one with an instance, else one without.
     #[inline]
-    fn find(&self) -> Option<MutexGuard<'_, Option<Live>>> {
+    fn find(&self) -> Option<Held<'_>> {
         let own = thread_number() % LANES;
-        let mut free = self.lanes[own].take();
-        if free.as_ref().is_some_and(|lane| lane.is_some()) {
-            return free;
-        }
-        for lane in self.lanes[own + 1..].iter().chain(&self.lanes[..own]) {
-            let Some(lane) = lane.take() else { continue };
-            if lane.is_some() {
-                return Some(lane);
+        let mut free = None;
+        for lane in self.lanes[own..].iter().chain(&self.lanes[..own]) {
+            let Some(live) = lane.take() else { continue };
+            if live.is_some() {
+                return Some(Held::new(live, lane));
             }
-            free.get_or_insert(lane);
+            free.get_or_insert((live, lane));
         }
-        free
+        free.map(|(live, lane)| Held::new(live, lane))
     }
 }
 
@@ -65,12 +72,26 @@ impl Lane {
     /// Unless somebody else has it.
     #[inline]
     fn take(&self) -> Option<MutexGuard<'_, Option<Live>>> {
-        match self.0.try_lock() {
+        match self.live.try_lock() {
             Ok(lane) => Some(lane),
             // Its instance was taken out before the panic.
             Err(TryLockError::Poisoned(lane)) => Some(lane.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+}
+
+impl<'a> Held<'a> {
+    #[inline]
+    fn new(live: MutexGuard<'a, Option<Live>>, lane: &'a Lane) -> Self {
+        lane.busy.store(true, Ordering::Relaxed);
+        Self { live, busy: &lane.busy }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.busy.store(false, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +131,7 @@ impl Pool {
         let mut live = Live::new(&self.plan)?;
         let description = live.describe(&self.plan)?;
         if let Some(lane) = &mut lane {
-            **lane = Some(live);
+            *lane.live = Some(live);
         }
         Ok(description)
     }
@@ -126,7 +147,7 @@ impl Pool {
     #[inline]
     fn call(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
         match self.lanes.find() {
-            Some(mut lane) => self.call_in(&mut lane, input),
+            Some(mut lane) => self.call_in(&mut lane.live, input),
             None => {
                 self.lanes.more.fetch_add(1, Ordering::Relaxed);
                 let _less = Less(&self.lanes.more);

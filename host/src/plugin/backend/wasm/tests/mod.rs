@@ -1,10 +1,16 @@
 //! Guests, most of them bad: what is refused, what is ended, and that all others go on.
 
+mod abuse;
 mod answers;
+mod cached;
+mod grants;
+mod mutants;
+mod refusals;
+mod waits;
 
 use super::pool;
 use crate::plugin::backend::{Candidate, Instance, Proven, prove};
-use crate::plugin::spec::{Limits, Mechanism, Mode, Origin, Source, Spec, Wasm};
+use crate::plugin::spec::{Access, Folder, Limits, Mechanism, Mode, Origin, Source, Spec, Wasm};
 use pitstop_contract::Reason;
 use pitstop_reloadable::PluginError;
 use std::sync::Arc;
