@@ -49,7 +49,8 @@ fn guests(folder: &Path) {
     let plugin = repository().join("examples/greeter/plugins/wasm");
     let cargo = ["build", "--release", "--quiet", "--target-dir"];
     run(Command::new("cargo").args(cargo).arg(out("target")).current_dir(plugin));
-    std::fs::copy(out("target/wasm32-unknown-unknown/release/greeter_wasm.wasm"), out("component.wasm")).expect("a guest");
+    std::fs::copy(out("target/wasm32-unknown-unknown/release/greeter_wasm.wasm"), out("component.wasm"))
+        .expect("a guest");
 }
 
 fn configure(folder: &Path) {
@@ -62,7 +63,8 @@ fn configure(folder: &Path) {
     ];
     let mut text = String::new();
     for (name, mechanism, file, more) in plugins {
-        let _ = write!(text, "[[plugin]]\nname = \"{name}\"\nmechanism = \"{mechanism}\"\nartifact = \"{file}\"\n{more}\n");
+        let _ =
+            write!(text, "[[plugin]]\nname = \"{name}\"\nmechanism = \"{mechanism}\"\nartifact = \"{file}\"\n{more}\n");
     }
     std::fs::write(folder.join("pitstop.toml"), text).expect("a configuration");
 }
@@ -166,14 +168,16 @@ fn memory(folder: &Path) {
             (0..MANY).map(|number| plugins.get(&format!("p{number}")).expect("a plugin")).collect();
         handles.iter().for_each(|handle| drop(handle.process(SIXTEEN).expect("a greeting")));
         let after = resident();
-        println!("{:50} {:9.0} KB", format!("one more plugin, a {name}"), (after - before) as f64 / MANY as f64 / 1024.0);
+        let (what, each) = (format!("one more plugin, a {name}"), (after - before) as f64 / MANY as f64 / 1024.0);
+        println!("{what:50} {each:9.0} KB");
     }
 }
 
 /// A module with a section of its own at the end, which no one reads: another file, the same code.
 fn numbered(module: &[u8], number: u32) -> Vec<u8> {
     let name = b"number";
-    let mut section = vec![0, u8::try_from(1 + name.len() + 4).expect("short"), u8::try_from(name.len()).expect("short")];
+    let mut section =
+        vec![0, u8::try_from(1 + name.len() + 4).expect("short"), u8::try_from(name.len()).expect("short")];
     section.extend_from_slice(name);
     section.extend_from_slice(&number.to_le_bytes());
     [module, &section].concat()
