@@ -40,9 +40,14 @@ fn guests(folder: &Path) {
     let (fixtures, headers) = (repository().join("tests/fixtures/guests"), repository().join("host/c/include"));
     let native = ["-std=c11", "-O2", "-shared", "-fPIC", "-I"];
     let out = |file: &str| folder.join(file);
-    run(Command::new("cc").args(native).arg(headers).arg("-o").arg(out("native.so")).arg(fixtures.join("c/native.c")));
+    run(Command::new("cc")
+        .args(native)
+        .arg(headers)
+        .arg("-o")
+        .arg(out("native.so"))
+        .arg(fixtures.join("plugins/c/native.c")));
     for source in ["kernel", "greeter"] {
-        let source_file = fixtures.join(format!("c/{source}.c"));
+        let source_file = fixtures.join(format!("plugins/c/{source}.c"));
         let target = ["--target=wasm32-wasi", "-mexec-model=reactor", "-std=c11", "-O2", "-o"];
         run(Command::new("clang").args(target).arg(out(&format!("{source}.wasm"))).arg(source_file));
     }

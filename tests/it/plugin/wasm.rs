@@ -25,7 +25,7 @@ fn clang(source: &Path, module: &Path) {
 /// A folder with one plugin, from this guest in C, whose configuration has `more` lines.
 fn with_guest(name: &str, more: &str) -> Garage {
     let garage = Garage::new();
-    clang(&fixture(&format!("c/{name}.c")), &garage.path(&format!("{name}.wasm")));
+    clang(&fixture(&format!("plugins/c/{name}.c")), &garage.path(&format!("{name}.wasm")));
     configure(&garage, name, more);
     garage
 }

@@ -15,7 +15,7 @@ struct Starts {
 impl Starts {
     fn new() -> Self {
         let garage = Garage::new();
-        clang(&fixture("c/greeter.c"), &garage.path("greeter.wasm"));
+        clang(&fixture("plugins/c/greeter.c"), &garage.path("greeter.wasm"));
         super::configure(&garage, "greeter", "");
         Self { garage }
     }

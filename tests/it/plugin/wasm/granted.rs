@@ -83,7 +83,7 @@ fn variables_and_the_clock_are_granted_by_name() {
 #[test]
 fn a_loop_without_end_is_ended_by_its_time_while_another_plugin_answers() {
     let garage = with_guest("spy", "limits = { time_ms = 300 }\n");
-    super::clang(&super::fixture("c/greeter.c"), &garage.path("greeter.wasm"));
+    super::clang(&super::fixture("plugins/c/greeter.c"), &garage.path("greeter.wasm"));
     let text = std::fs::read_to_string(garage.path("pitstop.toml")).expect("a file");
     let greeter = "\n[[plugin]]\nname = \"greeter\"\nmechanism = \"wasm\"\nartifact = \"greeter.wasm\"\n";
     garage.write("pitstop.toml", &(text + greeter));

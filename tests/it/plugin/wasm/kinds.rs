@@ -14,7 +14,7 @@ fn a_file_of_another_kind_is_named_and_the_version_before_it_stays() {
     assert_eq!((metadata.version.as_str(), metadata.mechanism.as_str()), ("1.0.0", "wasm"));
     assert_eq!(metadata.capabilities, ["greet"]);
     let good = std::fs::read(garage.path("greeter.wasm")).expect("a module");
-    let text = std::fs::read(fixture("text/greeter.wat")).expect("a text");
+    let text = std::fs::read(fixture("plugins/text/greeter.wat")).expect("a text");
     // A module that has none of the functions.
     let empty = b"\0asm\x01\0\0\0".to_vec();
     let cases: [(&[u8], &str); 6] = [

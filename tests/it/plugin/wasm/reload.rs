@@ -1,15 +1,14 @@
 //! The greeter in C, in Rust and in text: each built and reloaded in a session, broken and mended.
 
-use super::fixture;
 use pitstop_contract::event::Event;
 use pitstop_tests::{Project, Session, repository};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const C: &str = "guests/c/greeter.c";
-const RUST: &str = "guests/rust/src/lib.rs";
-const TEXT: &str = "guests/text/greeter.wat";
+const C: &str = "plugins/c/greeter.c";
+const RUST: &str = "plugins/rust/src/lib.rs";
+const TEXT: &str = "plugins/text/greeter.wat";
 /// The plugins' names, and what they are written in.
 const ALL: [(&str, &str); 3] = [("c", "C"), ("wasm", "WebAssembly"), ("text", "text")];
 
@@ -22,9 +21,8 @@ struct Started {
 
 impl Started {
     fn new() -> Self {
-        let project = Project::named("basic", "guests");
-        copy(&fixture(""), &project.path("guests"));
-        copy(&repository().join("examples/greeter/plugins/wasm"), &project.path("guests/rust"));
+        let project = Project::new("guests");
+        copy(&repository().join("examples/greeter/plugins/wasm"), &project.path("plugins/rust"));
         let interface = repository().join("host/wit").display().to_string();
         project.edit(RUST, "../../../../host/wit", &interface);
         let mut watcher = Session::start(project.pitstop(&["watch", "--json"]));
@@ -33,7 +31,7 @@ impl Started {
             _ => None,
         });
         let mut command = Command::new(env!("CARGO_BIN_EXE_greets"));
-        command.arg("--plugins").arg(project.path("guests/pitstop.toml")).env("PITSTOP_SESSION", directory);
+        command.arg("--plugins").arg(project.path("pitstop.toml")).env("PITSTOP_SESSION", directory);
         command.env("XDG_CACHE_HOME", project.path("cache"));
         let program = Session::start(command);
         assert_eq!(watcher.attached(), program.pid());
