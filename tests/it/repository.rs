@@ -83,7 +83,12 @@ fn the_examples_end_by_themselves() {
         ("greeter", "plugin:rust", "from the shell"),
     ] {
         let mut command = std::process::Command::new(pitstop_tests::command());
-        command.args(["pitstop", "run", example, "--json", "--", "--frames", "60"]).current_dir(repository());
+        command.args(["pitstop", "run", example, "--json"]).current_dir(repository());
+        if example == "greeter" {
+            // The crates behind two mechanisms take minutes; those plugins are refused then, and the others go on.
+            command.arg("--no-default-features");
+        }
+        command.args(["--", "--frames", "60"]);
         let mut session = pitstop_tests::Session::start(command);
         session.attached();
         session.prints(last);

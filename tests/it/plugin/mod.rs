@@ -10,3 +10,4 @@ mod registry;
 mod reload;
 mod routes;
 mod session;
+mod wasm;
