@@ -40,7 +40,7 @@ pub fn command() -> PathBuf {
 }
 
 /// The target directory of the repository.
-fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| repository().join("target"))
 }

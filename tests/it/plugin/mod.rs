@@ -9,4 +9,5 @@ mod languages;
 mod registry;
 mod reload;
 mod routes;
+mod rpc;
 mod session;
