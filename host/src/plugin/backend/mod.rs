@@ -7,6 +7,7 @@ mod absent;
 mod c;
 mod dylib;
 mod exec;
+mod process;
 #[cfg(feature = "rpc")]
 pub(crate) mod rpc;
 mod table;

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
 /// `write`, whose `EPIPE` comes without a SIGPIPE.
-pub(super) fn write(pipe: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+pub(crate) fn write(pipe: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
     let sigpipe = only_sigpipe();
     let mut before = MaybeUninit::uninit();
     // SAFETY: the first pointer is to a set, the second to room for one.

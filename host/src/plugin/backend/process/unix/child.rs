@@ -10,9 +10,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_pro
 use std::time::{Duration, Instant};
 
 /// Between SIGTERM and SIGKILL.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 /// How long the system may take to end what it was told to kill; after that, a thread waits for it.
-pub(super) const KILLED_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const KILLED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a file may be open for writing somewhere before that is told as an error.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 /// Where no descriptor tells of the end.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     Exited(i32),
     Signalled(i32),
     /// Somebody else has waited for it.
@@ -28,19 +28,19 @@ pub(super) enum Status {
 }
 
 /// A program that runs, as the leader of a process group.
-pub(super) struct Child {
+pub(crate) struct Child {
     pid: Pid,
     /// Readable once it has ended.
     end: Option<OwnedFd>,
     status: Option<Status>,
     /// Does not block.
-    pub(super) stdin: Option<OwnedFd>,
-    pub(super) stdout: Option<OwnedFd>,
-    pub(super) stderr: Option<OwnedFd>,
+    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
 }
 
 impl Child {
-    pub(super) fn start(command: &Command) -> Result<Self, PluginError> {
+    pub(crate) fn start(command: &Command) -> Result<Self, PluginError> {
         let failed = |error: Errno| started::not_started(command, error);
         let (stdin, stdout, stderr) = (pipe().map_err(failed)?, pipe().map_err(failed)?, pipe().map_err(failed)?);
         ioctl_fionbio(&stdin.write, true).map_err(failed)?;
@@ -50,15 +50,16 @@ impl Child {
     }
 
     /// Waits until one of these is ready, the program has ended, or the time has come: which, and whether it has ended.
-    pub(super) fn wait(&self, wanted: [Option<Wanted<'_>>; 3], until: Option<Instant>) -> ([bool; 3], bool) {
-        let [first, second, third] = wanted;
+    pub(crate) fn wait(&self, wanted: [Option<Wanted<'_>>; 4], until: Option<Instant>) -> ([bool; 4], bool) {
+        let [first, second, third, fourth] = wanted;
         let Some(end) = &self.end else {
             let next = Instant::now() + LOOK_EVERY;
             let found = ready(wanted, Some(until.map_or(next, |until| until.min(next))));
             return (found, self.has_ended());
         };
-        let [first, second, third, ended] = ready([first, second, third, Some(Wanted::reading(end.as_fd()))], until);
-        ([first, second, third], ended)
+        let end = Some(Wanted::reading(end.as_fd()));
+        let [first, second, third, fourth, ended] = ready([first, second, third, fourth, end], until);
+        ([first, second, third, fourth], ended)
     }
 
     fn has_ended(&self) -> bool {
@@ -67,12 +68,12 @@ impl Child {
     }
 
     /// Asks it and what it has started to end.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     /// Ends it and what it has started, unasked.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
@@ -84,7 +85,7 @@ impl Child {
     }
 
     /// Ends it: asked, and after a while unasked.
-    pub(super) fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         (self.stdin, self.stdout, self.stderr) = (None, None, None);
         self.terminate();
         self.wait_until(Instant::now() + GRACE);
@@ -92,9 +93,9 @@ impl Child {
     }
 
     /// Waits for its end, at most until then; whether it has ended.
-    pub(super) fn wait_until(&self, until: Instant) -> bool {
+    pub(crate) fn wait_until(&self, until: Instant) -> bool {
         loop {
-            if self.wait([None; 3], Some(until)).1 {
+            if self.wait([None; 4], Some(until)).1 {
                 return true;
             }
             if Instant::now() >= until {
@@ -104,7 +105,7 @@ impl Child {
     }
 
     /// Once it has ended: ends what it has started, and tells how it ended.
-    pub(super) fn finish(&mut self) -> Status {
+    pub(crate) fn finish(&mut self) -> Status {
         if let Some(status) = self.status {
             return status;
         }
@@ -135,6 +136,19 @@ impl Drop for Child {
         };
         // Without a thread it stays as a zombie, once the system lets go of it.
         let _ = std::thread::Builder::new().name("pitstop-reaper".to_owned()).spawn(wait);
+    }
+}
+
+/// The error of a program that has ended, and should not have.
+pub(crate) fn failure(status: Status, message: String) -> PluginError {
+    match status {
+        Status::Exited(code) => PluginError::Exited { code, message },
+        Status::Signalled(signal) => PluginError::Signalled { signal, message },
+        Status::Unknown => PluginError::Protocol {
+            expected: "that only Pitstop waits for the plugin's process".to_owned(),
+            found: "how it ended was taken by someone else: the program ignores SIGCHLD, or waits for any child"
+                .to_owned(),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
-//! Starts a program by fork and exec, where `posix_spawn` cannot: with a limit of memory, and on systems that lack its
-//! newer parts.
+//! Starts a program by fork and exec, where `posix_spawn` cannot: with a limit of memory, tied to its host, and on systems
+//! that lack its newer parts.
 
-use super::command::Command;
+use super::command::{Command, Outlives};
 use libc::{c_char, c_int};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -16,7 +16,7 @@ use std::ptr::null;
 const MOST_DESCRIPTORS: u64 = 1 << 16;
 
 /// Starts it with these as its standard input, output and error.
-pub(super) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Result<Pid, Errno> {
+pub(crate) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Result<Pid, Errno> {
     let end = |index: usize| ends[index].try_clone().map(Stdio::from).map_err(|error| errno(&error));
     let mut forked = std::process::Command::new(&command.file);
     forked.current_dir(&command.directory).process_group(0).stdin(end(0)?).stdout(end(1)?).stderr(end(2)?);
@@ -46,9 +46,11 @@ fn program(command: &Command) -> impl FnMut() -> io::Result<()> + Send + Sync + 
     let pointers =
         |texts: &[std::ffi::CString]| Pointers(texts.iter().map(|text| text.as_ptr()).chain([null()]).collect());
     let (arguments, environment) = (pointers(command.arguments()), pointers(command.environment()));
+    let host = rustix::process::getpid();
     move || {
         let (arguments, environment) = (&arguments, &environment);
         reset_signals();
+        dies_with(command.outlives, host)?;
         keep_no_descriptors();
         if let Some(memory) = command.memory {
             setrlimit(Resource::As, Rlimit { current: Some(memory), maximum: Some(memory) })?;
@@ -57,6 +59,24 @@ fn program(command: &Command) -> impl FnMut() -> io::Result<()> + Send + Sync + 
         unsafe { libc::execve(command.program().as_ptr(), arguments.0.as_ptr(), environment.0.as_ptr()) };
         Err(io::Error::last_os_error())
     }
+}
+
+/// Ties the process to the thread that forked it.
+#[cfg(all(feature = "rpc", target_os = "linux"))]
+fn dies_with(outlives: Outlives, host: Pid) -> io::Result<()> {
+    if outlives == Outlives::NeverOutlives {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The host may have ended before that: then nothing tells of it any more.
+        if rustix::process::getppid() != Some(host) {
+            return Err(Errno::SRCH.into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(all(feature = "rpc", target_os = "linux")))]
+fn dies_with(_outlives: Outlives, _host: Pid) -> io::Result<()> {
+    Ok(())
 }
 
 fn reset_signals() {

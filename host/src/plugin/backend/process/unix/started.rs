@@ -7,7 +7,7 @@ use pitstop_reloadable::PluginError;
 use rustix::io::Errno;
 use std::io::Read as _;
 
-pub(super) fn not_started(command: &Command, error: Errno) -> PluginError {
+pub(crate) fn not_started(command: &Command, error: Errno) -> PluginError {
     let why = match error {
         _ if !command.directory.is_dir() => {
             format!(

@@ -8,7 +8,7 @@ const LEAST_MEMORY: u64 = 1 << 20;
 
 type Refusal = (&'static str, String);
 
-pub(super) fn accepts(spec: &Spec) -> Result<(), Refusal> {
+pub(crate) fn accepts(spec: &Spec) -> Result<(), Refusal> {
     platform::supported().map_err(|why| ("mechanism", why))?;
     if let Source::Crate(name) = &spec.source {
         let why = format!("a program is named by its file; give the file, with a `build` that writes it from `{name}`");

@@ -11,7 +11,7 @@ use std::path::Path;
 
 const REBUILD: &str = "build it again";
 
-pub(super) fn prove(candidate: &Candidate) -> Result<Proof, Reason> {
+pub(crate) fn prove(candidate: &Candidate) -> Result<Proof, Reason> {
     let check = Check { file: &candidate.file, subject: candidate.file.display().to_string() };
     check.plain()?;
     let bytes = &candidate.bytes[..];

@@ -1,6 +1,6 @@
 //! Starts a program by `posix_spawn`: the process is not forked, so it does not matter how much memory the host has.
 
-use super::command::Command;
+use super::command::{Command, Outlives};
 use libc::{c_char, c_int, c_short, c_void, posix_spawn_file_actions_t, posix_spawnattr_t, sigset_t};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
@@ -23,8 +23,8 @@ struct Newer {
 /// Starts it with these as its standard input, output and error. `None` where that takes a fork.
 ///
 /// All of `ends` are above 2, so that none is overwritten before it is used.
-pub(super) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
-    if command.memory.is_some() {
+pub(crate) fn spawn(command: &Command, ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
+    if command.memory.is_some() || command.outlives != Outlives::MayOutlive {
         return None;
     }
     newer().map(|newer| spawn_with(newer, command, ends))

@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 
 /// What is waited for at a descriptor.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) at: BorrowedFd<'a>,
-    pub(super) flags: PollFlags,
+pub(crate) struct Wanted<'a> {
+    pub(crate) at: BorrowedFd<'a>,
+    pub(crate) flags: PollFlags,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn reading(at: BorrowedFd<'a>) -> Self {
+    pub(crate) fn reading(at: BorrowedFd<'a>) -> Self {
         Self { at, flags: PollFlags::IN }
     }
 
-    pub(super) fn writing(at: BorrowedFd<'a>) -> Self {
+    pub(crate) fn writing(at: BorrowedFd<'a>) -> Self {
         Self { at, flags: PollFlags::OUT }
     }
 }
 
 /// Waits until one is ready, or has failed or ended, or the time has come. Returns which; maybe none.
-pub(super) fn ready<const N: usize>(wanted: [Option<Wanted<'_>>; N], until: Option<Instant>) -> [bool; N] {
+pub(crate) fn ready<const N: usize>(wanted: [Option<Wanted<'_>>; N], until: Option<Instant>) -> [bool; N] {
     let mut polled: Vec<PollFd<'_>> =
         wanted.iter().flatten().map(|wanted| PollFd::from_borrowed_fd(wanted.at, wanted.flags)).collect();
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -35,6 +35,6 @@ pub(super) fn ready<const N: usize>(wanted: [Option<Wanted<'_>>; N], until: Opti
 }
 
 /// Lets some time pass, where no event tells of what is waited for.
-pub(super) fn pause(duration: Duration) {
+pub(crate) fn pause(duration: Duration) {
     ready([None], Instant::now().checked_add(duration));
 }

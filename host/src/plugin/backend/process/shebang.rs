@@ -8,20 +8,20 @@ const LOOKED_AT: usize = 256;
 
 /// What runs a script.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Interpreter {
-    pub(super) file: PathBuf,
-    pub(super) argument: Option<String>,
+pub(crate) struct Interpreter {
+    pub(crate) file: PathBuf,
+    pub(crate) argument: Option<String>,
 }
 
 /// Why a first line names no interpreter.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bad {
-    pub(super) found: String,
-    pub(super) advice: &'static str,
+pub(crate) struct Bad {
+    pub(crate) found: String,
+    pub(crate) advice: &'static str,
 }
 
 /// Reads the interpreter from the first line, which begins with `#!`.
-pub(super) fn interpreter(script: &[u8]) -> Result<Interpreter, Bad> {
+pub(crate) fn interpreter(script: &[u8]) -> Result<Interpreter, Bad> {
     let bad = |found: String, advice| Bad { found, advice };
     let start = &script[..script.len().min(LOOKED_AT)];
     let end = start.iter().position(|&byte| byte == b'\n');

@@ -8,7 +8,7 @@ const LONGEST: usize = 300;
 const PLACE_WITHIN: usize = 4;
 
 /// Shortened, with control characters escaped.
-pub(super) fn quoted(bytes: &[u8]) -> String {
+pub(crate) fn quoted(bytes: &[u8]) -> String {
     // No character takes more than four bytes; one that is cut is not shown.
     let start = &bytes[..bytes.len().min(4 * (LONGEST + 1))];
     let text = String::from_utf8_lossy(start);
@@ -28,7 +28,7 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
 }
 
 /// The last line that says something; after a traceback of Python's, whose last line has no place, also where it was.
-pub(super) fn last_line(bytes: &[u8]) -> String {
+pub(crate) fn last_line(bytes: &[u8]) -> String {
     let mut lines = bytes.split(|&byte| byte == b'\n').rev().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let Some(line) = lines.next() else { return String::new() };
     let place = lines.take(PLACE_WITHIN).find_map(place);
@@ -45,14 +45,14 @@ fn place(line: &[u8]) -> Option<(String, u32)> {
 
 /// The last bytes of what is maybe endless.
 #[derive(Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     bytes: Vec<u8>,
 }
 
 impl Tail {
     const KEPT: usize = 64 << 10;
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         // At twice the length, so that each byte is moved once at most.
         if self.bytes.len() > 2 * Self::KEPT {
@@ -60,7 +60,7 @@ impl Tail {
         }
     }
 
-    pub(super) fn last_line(&self) -> String {
+    pub(crate) fn last_line(&self) -> String {
         last_line(&self.bytes)
     }
 }

@@ -2,15 +2,15 @@
 
 /// Bytes, of which whole lines are taken.
 #[derive(Default)]
-pub(super) struct Lines {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Lines {
+    pub(crate) bytes: Vec<u8>,
     /// So many have no end of a line in them.
     seen: usize,
 }
 
 impl Lines {
     /// Takes all whole lines, one after the other.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         let new = self.bytes.get(self.seen..).unwrap_or_default();
         let Some(last) = new.iter().rposition(|&byte| byte == b'\n') else {
             self.seen = self.bytes.len();
@@ -23,7 +23,7 @@ impl Lines {
 }
 
 /// The lines that say something.
-pub(super) fn split(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn split(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
