@@ -1,11 +1,13 @@
 //! Drives `cargo pitstop` as a person would, for tests and benchmarks: copies a fixture, edits files, awaits events.
 
+mod adder;
 mod go;
 mod go_host;
 mod mount;
 mod project;
 mod session;
 
+pub use adder::Adder;
 pub use go::{GoPlugin, go};
 pub use go_host::{GoHost, Tls};
 pub use mount::Mount;
