@@ -32,11 +32,16 @@ mod unix {
     /// By the kernel, if it has such descriptors and lets us have one.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     async fn told(parent: Pid) {
+        use rustix::event::{PollFd, PollFlags, poll};
         use rustix::process::{PidfdFlags, pidfd_open};
-        use tokio::io::Interest;
-        use tokio::io::unix::AsyncFd;
         let Ok(descriptor) = pidfd_open(parent, PidfdFlags::empty()) else { return };
-        let Ok(ends) = AsyncFd::with_interest(descriptor, Interest::READABLE) else { return };
-        let _ = ends.readable().await;
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let wait = move || {
+            while poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None) == Err(rustix::io::Errno::INTR) {}
+            let _ = ended.send(());
+        };
+        if std::thread::Builder::new().name("plugin parent".to_owned()).spawn(wait).is_ok() {
+            let _ = end.await;
+        }
     }
 }
