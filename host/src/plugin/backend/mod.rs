@@ -2,13 +2,13 @@
 //!
 //! A further mechanism is one file here, one variant of [`Mechanism`] and one line in [`backend`].
 
-#[cfg(any(not(feature = "rpc"), not(feature = "wasm")))]
+#[cfg(any(not(all(unix, feature = "rpc")), not(feature = "wasm")))]
 mod absent;
 mod c;
 mod dylib;
 mod exec;
 mod process;
-#[cfg(feature = "rpc")]
+#[cfg(all(unix, feature = "rpc"))]
 pub(crate) mod rpc;
 mod table;
 #[cfg(feature = "wasm")]
@@ -29,9 +29,9 @@ pub(crate) fn backend(mechanism: Mechanism) -> &'static dyn Backend {
         Mechanism::Dylib => &dylib::Dylib,
         Mechanism::C => &c::C,
         Mechanism::Exec => &exec::Exec,
-        #[cfg(feature = "rpc")]
+        #[cfg(all(unix, feature = "rpc"))]
         Mechanism::Rpc => &rpc::Rpc,
-        #[cfg(not(feature = "rpc"))]
+        #[cfg(not(all(unix, feature = "rpc")))]
         Mechanism::Rpc => &absent::Absent("rpc"),
         #[cfg(feature = "wasm")]
         Mechanism::Wasm => &wasm::Wasm,
@@ -97,6 +97,12 @@ pub(crate) trait Instance: Send + Sync {
 
     /// Makes the output of an input. From any thread.
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError>;
+
+    /// Begins a call of a service of the program's own. `None` where there are none.
+    #[cfg(all(unix, feature = "rpc"))]
+    fn typed(&self) -> Option<rpc::Typed> {
+        None
+    }
 
     /// What it keeps, for the version after it. `None` where it has nothing to hand over.
     fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {

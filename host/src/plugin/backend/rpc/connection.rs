@@ -1,6 +1,7 @@
 //! The connection to one process of a plugin: its health, its services, what it has begun, and how it ends.
 
 use super::journal::Journal;
+use super::shared::Shared;
 use super::stdio;
 use crate::lock::lock;
 use crate::plugin::backend::Description;
@@ -17,7 +18,7 @@ use pitstop_rpc::transport::{self, Channel};
 use pitstop_rpc::{Address, Broker, HEALTH_SERVICE, Mutual, SocketPlace};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -42,16 +43,18 @@ pub(super) struct Unwell {
 }
 
 /// The connection to one process.
-pub(super) struct Connection {
-    pub(super) channel: Channel,
+pub(crate) struct Connection {
+    channel: Channel,
     pub(super) broker: Broker,
     pub(super) version: u32,
     pub(super) description: Description,
     /// Whether it has the service `pitstop.v1.Plugin`.
     pub(super) is_described: bool,
     pub(super) keeps_state: bool,
-    /// Typed calls and streams that have begun.
-    begun: watch::Sender<usize>,
+    /// Typed calls and streams that have begun, until none may begin any more.
+    begun: watch::Sender<Count>,
+    /// Wakes the supervisor, once there is one.
+    wake: std::sync::OnceLock<Weak<Shared>>,
     lost: watch::Sender<Option<PluginError>>,
     is_broken: AtomicBool,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -82,7 +85,8 @@ impl Connection {
             description: Description { name, version: said, capabilities },
             is_described,
             keeps_state,
-            begun: watch::Sender::new(0),
+            begun: watch::Sender::new(Count { begun: 0, is_ending: false }),
+            wake: std::sync::OnceLock::new(),
             lost: watch::Sender::new(None),
             is_broken: AtomicBool::new(false),
             tasks: Mutex::new(vec![stdio]),
@@ -99,33 +103,49 @@ impl Connection {
         self.close();
     }
 
-    /// Why its process is gone; `None` if it is not by then.
-    pub(super) async fn lost_within(&self, time: Duration) -> Option<PluginError> {
+    /// Waits for its process to be gone: why it is.
+    pub(super) async fn lost(&self) -> PluginError {
         let mut lost = self.lost.subscribe();
-        let reason = tokio::time::timeout(time, lost.wait_for(Option::is_some)).await;
-        reason.ok()?.ok()?.clone()
+        let found = lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
+        found.unwrap_or_else(|| PluginError::failed("the connection to it has ended"))
     }
 
-    /// It was found to be closed, while its process runs.
+    /// It was found to be closed; mostly because its process ends.
     pub(super) fn found_broken(&self) {
         self.is_broken.store(true, Ordering::Release);
+        if let Some(shared) = self.wake.get().and_then(Weak::upgrade) {
+            shared.wake();
+        }
+    }
+
+    /// Whom to wake when it is found to be closed.
+    pub(super) fn belongs_to(&self, shared: &Arc<Shared>) {
+        let _ = self.wake.set(Arc::downgrade(shared));
     }
 
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Acquire)
     }
 
-    /// Begins a typed call, which is counted until the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Begun {
-        self.begun.send_modify(|begun| *begun += 1);
-        Begun(Arc::clone(self))
+    /// Begins a typed call, which is counted until the guard is dropped. `None` if none may begin any more.
+    pub(super) fn begin(self: &Arc<Self>) -> Option<Begun> {
+        let begins = |count: &mut Count| {
+            count.begun += usize::from(!count.is_ending);
+            !count.is_ending
+        };
+        self.begun.send_if_modified(begins).then(|| Begun(Arc::clone(self)))
     }
 
-    /// Waits for all typed calls and streams to end. How many are left when the time is over.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Waits for all typed calls and streams to end, and lets no more begin. How many are left when the time is over.
     pub(super) async fn drained(&self, within: Duration) -> usize {
+        self.begun.send_modify(|count| count.is_ending = true);
         let mut begun = self.begun.subscribe();
-        let _ = tokio::time::timeout(within, begun.wait_for(|begun| *begun == 0)).await;
-        *begun.borrow()
+        let _ = tokio::time::timeout(within, begun.wait_for(|count| count.begun == 0)).await;
+        begun.borrow().begun
     }
 
     /// Tells the plugin to end. What it answers, and whether it does, makes no difference.
@@ -148,12 +168,17 @@ impl Drop for Connection {
     }
 }
 
+struct Count {
+    begun: usize,
+    is_ending: bool,
+}
+
 /// A typed call or a stream, for as long as it lasts.
-pub(super) struct Begun(Arc<Connection>);
+pub(crate) struct Begun(Arc<Connection>);
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.0.begun.send_modify(|begun| *begun -= 1);
+        self.0.begun.send_modify(|count| count.begun -= 1);
     }
 }
 

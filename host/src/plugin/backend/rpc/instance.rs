@@ -1,17 +1,21 @@
 //! A version of a plugin by `rpc`, ready for calls.
 
 use super::block::block_on;
+use super::channel::Typed;
 use super::connection::Connection;
 use super::journal::Journal;
+use super::reattach;
 use super::runtime::runtime;
 use super::shared::{Order, Shared};
-use super::start::{Launch, NotRunning, Running};
+use super::start::{Launch, NotRunning};
 use super::status::{self, Bounds, PROCESS};
 use super::supervise;
 use crate::plugin::backend::{Candidate, Description, Instance};
+use crate::plugin::spec::Spec;
 use pitstop_reloadable::PluginError;
 use pitstop_rpc::proto::pitstop::plugin_client::PluginClient;
 use pitstop_rpc::proto::pitstop::{ProcessRequest, SaveRequest, Saved};
+use rustix::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,42 +28,56 @@ pub(super) struct Rpc {
     shared: Arc<Shared>,
     /// Owns the process.
     supervisor: Option<JoinHandle<()>>,
+    owner: Owner,
     description: Description,
     keeps_state: bool,
+}
+
+/// Who has started the process, and is to end it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    We,
+    SomebodyElse,
 }
 
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
     let spec = Arc::clone(&candidate.spec);
     let journal = Journal::of(&spec.name);
-    let launch = Launch { file: candidate.file.clone(), spec, journal };
+    if let Some(to) = &spec.rpc.reattach {
+        let attached = reattach::attach(&spec, to, &journal)?;
+        let connection = Arc::clone(&attached.connection);
+        let watch = move |shared: &Arc<Shared>, woken: &OwnedFd| reattach::watch(shared, &attached, woken);
+        return Ok(Box::new(Rpc::new(&spec, connection, Owner::SomebodyElse, watch)?));
+    }
+    let launch = Launch { file: candidate.file.clone(), spec: Arc::clone(&spec), journal };
     let running = launch.start(None, || false).map_err(|why| match why {
         NotRunning::Failed(error) => error,
         NotRunning::Ordered => PluginError::failed("it was not started"),
     })?;
-    Ok(Box::new(Rpc::new(launch, running)?))
+    let connection = Arc::clone(&running.connection);
+    let supervise =
+        move |shared: &Arc<Shared>, woken: &OwnedFd| supervise::supervise(shared, &launch, running, woken);
+    Ok(Box::new(Rpc::new(&spec, connection, Owner::We, supervise)?))
 }
 
 impl Rpc {
-    fn new(launch: Launch, running: Running) -> Result<Self, PluginError> {
-        let failed = |error: std::io::Error| PluginError::NotStarted {
-            file: launch.file.display().to_string(),
-            why: format!("{error}; close files, or end threads, that are no longer used"),
+    fn new(
+        spec: &Arc<Spec>,
+        connection: Arc<Connection>,
+        owner: Owner,
+        supervise: impl FnOnce(&Arc<Shared>, &OwnedFd) + Send + 'static,
+    ) -> Result<Self, PluginError> {
+        let failed = |error: std::io::Error| {
+            PluginError::failed(format!("{error}; close files, or end threads, that are no longer used"))
         };
         let (woken, wake) = std::io::pipe().map_err(failed)?;
-        let connection = Arc::clone(&running.connection);
-        let shared = Arc::new(Shared::new(Arc::clone(&launch.spec), Arc::clone(&connection), wake.into()));
-        let thread = std::thread::Builder::new().name(format!("pitstop-{}", launch.spec.name));
-        let file = launch.file.display().to_string();
-        let supervise = {
-            let shared = Arc::clone(&shared);
-            move || supervise::supervise(&shared, &launch, running, &woken.into())
-        };
-        let supervisor = thread.spawn(supervise).map_err(|error| PluginError::NotStarted {
-            file,
-            why: format!("{error}; end threads that are no longer used"),
-        })?;
+        let shared = Arc::new(Shared::new(Arc::clone(spec), Arc::clone(&connection), wake.into()));
+        connection.belongs_to(&shared);
+        let thread = std::thread::Builder::new().name(format!("pitstop-{}", spec.name));
+        let own = Arc::clone(&shared);
+        let supervisor = thread.spawn(move || supervise(&own, &woken.into())).map_err(failed)?;
         let (description, keeps_state) = (connection.description.clone(), connection.keeps_state);
-        Ok(Self { shared, supervisor: Some(supervisor), description, keeps_state })
+        Ok(Self { shared, supervisor: Some(supervisor), owner, description, keeps_state })
     }
 
     fn bounds(&self) -> Bounds {
@@ -84,7 +102,7 @@ impl Rpc {
             return Err(PluginError::Unsupported { verb: PROCESS.to_owned() });
         }
         let output = usize::try_from(bounds.output).unwrap_or(usize::MAX).saturating_add(ENVELOPE);
-        let client = PluginClient::new(connection.channel.clone())
+        let client = PluginClient::new(connection.channel())
             .max_decoding_message_size(output)
             .max_encoding_message_size(pitstop_rpc::ANY_SIZE);
         let left = until.map_or(bounds.time, |until| until.saturating_duration_since(Instant::now()));
@@ -101,9 +119,7 @@ impl Rpc {
             return status::error(status, self.bounds());
         }
         connection.found_broken();
-        self.shared.wake();
-        block_on(connection.lost_within(REASON_WITHIN), None)
-            .flatten()
+        block_on(connection.lost(), Some(Instant::now() + REASON_WITHIN))
             .unwrap_or_else(|| PluginError::failed(status::told(status)))
     }
 
@@ -133,6 +149,10 @@ impl Instance for Rpc {
             Ok(length) if length <= self.bounds().output => Ok(output.into()),
             _ => Err(PluginError::TooMuchOutput { limit: self.bounds().output }),
         }
+    }
+
+    fn typed(&self) -> Option<Typed> {
+        Some(Typed::begin(&self.shared))
     }
 
     fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
@@ -168,7 +188,9 @@ impl Instance for Rpc {
                 if cut > 0 {
                     log::warn!(target: "pitstop::plugin", "{name}: {cut} calls and streams are cut, after {grace:?}");
                 }
-                connection.shut_down(kill_after).await;
+                if self.owner == Owner::We {
+                    connection.shut_down(kill_after).await;
+                }
                 connection.close();
             };
             let _ = block_on(ended, None);

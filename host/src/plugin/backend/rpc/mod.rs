@@ -2,15 +2,17 @@
 //!
 //! In reading order: `start` starts a process and speaks with it until it is known to be well, with `greeting` for its first
 //! line and `connection` for what comes after; `supervise` owns it from then on, and starts it again; `instance` is what calls
-//! it. What it writes goes by `output`, `lines` and `said` into the `journal`.
+//! it, and `channel` what clients of the program's own services call through. What it writes goes by `output`, `lines` and `said` into the `journal`.
 
 mod block;
+mod channel;
 mod connection;
 mod greeting;
 mod instance;
 mod journal;
 mod lines;
 mod output;
+mod reattach;
 mod runtime;
 mod said;
 mod shared;
@@ -22,6 +24,9 @@ mod supervise;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+
+pub use channel::{Channel, Pinned};
+pub(crate) use channel::Typed;
 
 use super::{Backend, Candidate, Instance, Proven, process};
 use crate::plugin::spec::Spec;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) spec: Arc<Spec>,
     state: watch::Sender<State>,
     order: Mutex<Option<Order>>,
@@ -78,7 +78,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn up(&self, connection: Arc<Connection>) {
+    pub(super) fn up(self: &Arc<Self>, connection: Arc<Connection>) {
+        connection.belongs_to(self);
         self.state.send_replace(State::Up(connection));
     }
 

@@ -8,6 +8,7 @@ use crate::plugin::backend::process::{
 };
 use pitstop_reloadable::PluginError;
 use rustix::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Whether the plugin is wanted any longer.
@@ -18,7 +19,7 @@ enum Wish {
 }
 
 /// Keeps a process running until it is ordered to end.
-pub(super) fn supervise(shared: &Shared, launch: &Launch, running: Running, woken: &OwnedFd) {
+pub(super) fn supervise(shared: &Arc<Shared>, launch: &Launch, running: Running, woken: &OwnedFd) {
     let (most, name) = (shared.spec.rpc.crashes, &shared.spec.name);
     let (mut backoff, mut started) = (Backoff::new(most), Instant::now());
     let mut wish = Process::new(shared, running).attend(woken);
