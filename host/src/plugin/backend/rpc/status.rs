@@ -1,7 +1,7 @@
 //! The statuses of gRPC as errors of a plugin.
 
 use pitstop_reloadable::PluginError;
-use pitstop_rpc::PANICKED_METADATA;
+use pitstop_rpc::ERROR_METADATA;
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -18,8 +18,10 @@ pub(super) struct Bounds {
 /// A status that the plugin has sent.
 pub(super) fn error(status: &Status, bounds: Bounds) -> PluginError {
     let message = status.message().to_owned();
-    if status.metadata().contains_key(PANICKED_METADATA) {
-        return PluginError::Panicked { message };
+    match status.metadata().get(ERROR_METADATA).and_then(|kind| kind.to_str().ok()) {
+        Some("panicked") => return PluginError::Panicked { message },
+        Some("unsupported") => return PluginError::Unsupported { verb: message },
+        _ => {}
     }
     match status.code() {
         Code::Unknown => PluginError::Failed { message },
@@ -72,7 +74,7 @@ mod tests {
         assert_eq!(kind(Status::deadline_exceeded("")), "timed-out");
         assert_eq!(kind(Status::out_of_range("Error, decoded message length too large: found 7")), "too-much-output");
         let mut panicked = Status::internal("boom");
-        panicked.metadata_mut().insert(PANICKED_METADATA, "1".parse().expect("a value"));
+        panicked.metadata_mut().insert(ERROR_METADATA, "panicked".parse().expect("a value"));
         assert_eq!(error(&panicked, BOUNDS), PluginError::Panicked { message: "boom".to_owned() });
         assert_eq!(error(&Status::not_found("key"), BOUNDS), PluginError::failed("NotFound: key"));
     }
