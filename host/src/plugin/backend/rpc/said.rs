@@ -3,7 +3,7 @@
 use super::lines::Line;
 use log::Level;
 use serde_json::{Map, Value};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 /// How many of the last lines are kept for an error's message.
@@ -93,7 +93,9 @@ impl Said {
 fn structured(fields: &Map<String, Value>) -> Record {
     let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut line = plain(text("@message"));
-    for (key, value) in fields {
+    // In one order, whatever the map is made of.
+    let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
+    for (key, value) in sorted {
         if ["@message", "@level", "@timestamp"].contains(&key.as_str()) {
             continue;
         }
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn a_line_of_hclog_has_its_level_its_message_and_its_fields() {
         let line = r#"{"@level":"warn","@message":"low","@module":"kv","@timestamp":"2024-01-01T00:00:00Z","left":3,"of":"a b","ok":true}"#;
-        assert_eq!(records(line), [(Level::Warn, "low left=3 module=kv of=\"a b\" ok=true".to_owned())]);
+        assert_eq!(records(line), [(Level::Warn, "low module=kv left=3 of=\"a b\" ok=true".to_owned())]);
         assert_eq!(records(r#"{"@message":"a\nb"}"#), [(Level::Debug, "a\\nb".to_owned())]);
     }
 

@@ -49,7 +49,7 @@ fn lines_of_hclog_become_records_of_the_plugins_name() {
     let line = r#"{"@level":"warn","@message":"low on space","@module":"kv","left":3}"#;
     let plugin = named(Plugin::script(&format!("echo '{line}' >&2\nprintf 'no end' >&2\nexit 1")), "structured");
     plugin.refused();
-    assert_eq!(record("structured", "low"), (Level::Warn, "low on space left=3 module=kv".to_owned()));
+    assert_eq!(record("structured", "low"), (Level::Warn, "low on space module=kv left=3".to_owned()));
     assert_eq!(record("structured", "no end").0, Level::Debug);
 }
 

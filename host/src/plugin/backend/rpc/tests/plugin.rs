@@ -63,8 +63,9 @@ async fn run(kind: &str, mut out: std::fs::File) {
     }
     writeln!(out, "{handshake}").expect("somebody reads");
     let incoming = listener.incoming(tls.map(|tls| tls.server));
+    let connections = Connections::new();
     tokio::select! {
-        _ = serve(routes, incoming, &Connections::new(), std::future::pending()) => {}
+        _ = serve(routes, incoming, &connections, std::future::pending()) => {}
         () = told.notified() => {}
     }
 }
