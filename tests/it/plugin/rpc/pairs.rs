@@ -1,10 +1,11 @@
 //! Every host with every plugin: plain and with certificates, in both directions.
 
 use super::Peer;
-use pitstop_tests::{GoHost, Tls};
+use super::rust_host::RustHost;
+use pitstop_tests::{GoHost, GoPlugin, Tls, go};
 
 /// A host that has started a plugin.
-trait Host {
+pub(super) trait Host {
     /// Pitstop's own service.
     fn process(&mut self, input: &[u8]) -> Result<Vec<u8>, String>;
     /// What the plugin's health is.
@@ -37,6 +38,24 @@ fn a_host_in_go_runs_plugins_in_go_and_in_rust() {
         assert!(after < before, "{peer:?} {tls:?} takes its socket away");
         host.ends();
     }
+}
+
+#[test]
+fn a_host_in_rust_runs_plugins_in_rust_and_in_go() {
+    for (peer, tls) in Peer::BOTH.into_iter().flat_map(|peer| Tls::BOTH.map(|tls| (peer, tls))) {
+        let mut host = RustHost::start(peer, tls);
+        converse(&mut host, peer, tls);
+    }
+}
+
+#[test]
+fn a_plugin_in_go_with_a_certificate_calls_its_host_back_where_go_plugin_can() {
+    let program = go("plugin", GoPlugin::CallsBack);
+    let mut host = RustHost::of(&program, Tls::Auto);
+    assert_eq!(host.add_at_host(3, 4), Ok(1007), "the host in Rust");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut host = GoHost::start(&program, Tls::Auto, folder.path(), &[]).expect("a plugin");
+    assert_eq!(Host::add_at_host(&mut host, 3, 4), Ok(1007), "the host in Go");
 }
 
 /// All that is said between two ends.
