@@ -36,12 +36,8 @@ impl Garage {
     pub(super) fn with_peer(program: &Path, more: &str) -> Self {
         let garage = Self::new();
         garage.program("peer", &std::fs::read(program).expect("a program"));
-        // Its sockets are of this test only.
-        let folder = garage.path("sockets");
-        std::fs::create_dir(&folder).expect("a folder");
-        let set = format!("set = {{ TMPDIR = \"{}\" }}\n", folder.display());
         let plugin = "[[plugin]]\nname = \"echo\"\nmechanism = \"rpc\"\nartifact = \"peer\"\n";
-        garage.write("pitstop.toml", &format!("{plugin}{set}{more}"));
+        garage.write("pitstop.toml", &format!("{plugin}{more}"));
         garage
     }
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,17 +100,23 @@ func (s *store) write(name, value string) error {
 	return os.Rename(draft.Name(), path)
 }
 
-func folder() string {
-	if folder := os.Getenv("KV_DATA"); folder != "" {
-		return folder
+// Each of the plugins has the same, so that one finds what another has kept.
+func folder() (string, error) {
+	folder := os.Getenv("KV_DATA")
+	if folder == "" {
+		caches, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("no folder to keep anything in: %w; set KV_DATA to one", err)
+		}
+		folder = filepath.Join(caches, "pitstop-kv")
 	}
-	return filepath.Join(os.TempDir(), "pitstop-kv")
+	return folder, os.MkdirAll(folder, 0o700)
 }
 
 func main() {
-	folder := folder()
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
+	folder, err := folder()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	set := &shared.Plugin{New: func(broker *plugin.GRPCBroker) shared.KVServer {

@@ -3,6 +3,7 @@
 mod by_hand;
 mod certificates;
 mod ends;
+mod kv;
 mod pairs;
 mod reload;
 mod rust_host;

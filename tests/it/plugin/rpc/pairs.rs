@@ -90,10 +90,11 @@ fn converse(host: &mut dyn Host, peer: Peer, tls: Tls) {
 
 impl Host for GoHost {
     fn process(&mut self, input: &[u8]) -> Result<Vec<u8>, String> {
-        let digits: String = input.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+        let digits: String = input.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
         let output = self.does(&format!("process {digits}"))?;
-        let digit = |at| u8::from_str_radix(&output[at..at + 2], 16).expect("hex digits");
-        Ok((0..output.len()).step_by(2).map(digit).collect())
+        let half = |digit: u8| char::from(digit).to_digit(16).expect("a hex digit") as u8;
+        Ok(output.as_bytes().chunks_exact(2).map(|pair| half(pair[0]) << 4 | half(pair[1])).collect())
     }
 
     fn is_well(&mut self) -> bool {

@@ -29,21 +29,20 @@ fn an_open_stream_stays_on_the_version_that_it_began_with_until_it_ends() {
         let old = host.pid();
         let mut client = PeerClient::new(host.channel.clone());
         let (say, said) = tokio::sync::mpsc::channel(1);
-        let replies = host.runtime.block_on(client.talk(ReceiverStream::new(said))).expect("a stream");
-        let mut replies = replies.into_inner();
-        let mut heard = |word: &str| {
-            host.runtime.block_on(async {
-                say.send(Bytes { bytes: word.into() }).await.expect("a stream");
-                replies.message().await.expect("a reply").expect("a reply").version
-            })
-        };
-        assert_eq!(heard("before"), version(0), "{peer:?}");
+        let hello = || Bytes { bytes: b"hello".to_vec() };
+        // A plugin in Go sends no headers before its first reply.
+        host.runtime.block_on(say.send(hello())).expect("a stream");
+        let mut replies = host.runtime.block_on(client.talk(ReceiverStream::new(said))).expect("a stream").into_inner();
+        let said = host.runtime.block_on(replies.message()).expect("a reply").expect("a reply");
+        assert_eq!(said.version, version(0), "{peer:?}");
         let program = std::fs::read(peer.program()).expect("a program");
         host.garage.program("peer", &patched(&program, &version(1)));
         ear.live("echo");
         assert_eq!(host.echo.process_text("x"), Ok(format!("{0} x {0}", version(1))), "{peer:?}");
         for _ in 0..3 {
-            assert_eq!(heard("after"), version(0), "{peer:?}");
+            host.runtime.block_on(say.send(hello())).expect("a stream");
+            let said = host.runtime.block_on(replies.message()).expect("a reply").expect("a reply");
+            assert_eq!(said.version, version(0), "{peer:?}");
         }
         drop(say);
         assert_eq!(host.runtime.block_on(replies.message()).expect("an end"), None, "{peer:?}");

@@ -11,12 +11,13 @@ use pitstop_rpc::proto::pitstop::{SaveRequest, Saved};
 use pitstop_tests::peer::adder_client::AdderClient;
 use pitstop_tests::peer::adder_server::AdderServer;
 use pitstop_tests::peer::peer_client::PeerClient;
-use pitstop_tests::peer::{AtHost, Bytes, Nothing, Pair};
+use pitstop_tests::peer::{AtHost, Bytes, Echoed, Nothing, Pair};
 use pitstop_tests::{Adder, Tls};
 use std::path::Path;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
+use tonic::{Status, Streaming};
 
 /// A plugin that is opened, and called through its handle and through clients of its own services.
 pub(super) struct RustHost {
@@ -61,12 +62,14 @@ impl Host for RustHost {
         let mut client = PeerClient::new(self.channel.clone());
         let talk = async {
             let (say, said) = tokio::sync::mpsc::channel(1);
+            // A plugin in Go sends nothing, not even headers, before it has something to say.
+            let (first, others) = words.split_first().expect("a word");
+            say.send(Bytes { bytes: first.as_bytes().to_vec() }).await.expect("a stream");
             let mut replies = client.talk(ReceiverStream::new(said)).await?.into_inner();
-            let mut heard = Vec::new();
-            for word in words {
+            let mut heard = vec![echoed(&mut replies).await?];
+            for word in others {
                 say.send(Bytes { bytes: word.as_bytes().to_vec() }).await.expect("a stream");
-                let reply = replies.message().await?.expect("a reply");
-                heard.push(format!("{}:{}", reply.version, String::from_utf8_lossy(&reply.bytes)));
+                heard.push(echoed(&mut replies).await?);
             }
             drop(say);
             assert!(replies.message().await?.is_none(), "it ends with the words");
@@ -110,6 +113,11 @@ impl Host for RustHost {
     }
 }
 
-fn told(status: tonic::Status) -> String {
+async fn echoed(replies: &mut Streaming<Echoed>) -> Result<String, Status> {
+    let reply = replies.message().await?.expect("a reply");
+    Ok(format!("{}:{}", reply.version, String::from_utf8_lossy(&reply.bytes)))
+}
+
+fn told(status: Status) -> String {
     status.message().to_owned()
 }
