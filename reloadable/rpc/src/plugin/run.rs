@@ -7,7 +7,7 @@ use crate::broker::Broker;
 use crate::handshake::Handshake;
 use crate::proto::health::health_server::HealthServer;
 use crate::tls::{Certificate, Identity, Mutual};
-use crate::transport::{Connections, Listener, remove_files, serve};
+use crate::transport::{Connections, Listener, Open, remove_files, serve};
 use crate::{HEALTH_SERVICE, proto::go_plugin};
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ async fn health() -> HealthServer<HealthService> {
 }
 
 /// Whichever comes first.
-async fn end(told: &Notify, mut signals: Signals, orphan: Orphan, open: watch::Receiver<usize>) -> Ended {
+async fn end(told: &Notify, mut signals: Signals, orphan: Orphan, open: watch::Receiver<Open>) -> Ended {
     tokio::select! {
         () = told.notified() => Ended::Told,
         () = signals.terminate() => Ended::Terminated,
@@ -102,14 +102,14 @@ async fn end(told: &Notify, mut signals: Signals, orphan: Orphan, open: watch::R
 }
 
 /// When the process that has started this one is gone, and nobody is connected any more.
-async fn orphaned(orphan: Orphan, mut open: watch::Receiver<usize>) {
+async fn orphaned(orphan: Orphan, mut open: watch::Receiver<Open>) {
     if orphan == Orphan::Stays {
         return std::future::pending().await;
     }
     super::parent::gone().await;
     loop {
-        let _ = open.wait_for(|open| *open == 0).await;
-        if tokio::time::timeout(ORPHAN, open.wait_for(|open| *open > 0)).await.is_err() {
+        let _ = open.wait_for(|open| open.now == 0).await;
+        if tokio::time::timeout(ORPHAN, open.wait_for(|open| open.now > 0)).await.is_err() {
             return;
         }
     }
