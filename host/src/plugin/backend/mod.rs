@@ -100,8 +100,13 @@ pub(crate) trait Instance: Send + Sync {
 
     /// Begins a call of a service of the program's own. `None` where there are none.
     #[cfg(all(unix, feature = "rpc"))]
-    fn typed(&self) -> Option<rpc::Typed> {
+    fn typed(&self) -> Option<rpc::Route> {
         None
+    }
+
+    /// Whether it keeps what another version is to take over.
+    fn keeps_state(&self) -> bool {
+        false
     }
 
     /// What it keeps, for the version after it. `None` where it has nothing to hand over.

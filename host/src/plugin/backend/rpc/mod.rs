@@ -25,8 +25,8 @@ mod supervise;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
+pub(crate) use channel::Route;
 pub use channel::{Channel, Pinned};
-pub(crate) use channel::Typed;
 
 use super::{Backend, Candidate, Instance, Proven, process};
 use crate::plugin::spec::Spec;

@@ -4,6 +4,7 @@ mod broken;
 mod logged;
 mod plugin;
 mod runs;
+mod typed;
 
 use super::super::{Instance, Proven, backend, prove};
 use crate::plugin::backend::Candidate;

@@ -3,6 +3,7 @@
 use pitstop_rpc::proto::go_plugin::Empty;
 use pitstop_rpc::proto::go_plugin::grpc_controller_server::{GrpcController, GrpcControllerServer};
 use pitstop_rpc::proto::health::health_check_response::ServingStatus;
+use pitstop_rpc::proto::health::health_client::HealthClient;
 use pitstop_rpc::proto::health::health_server::{Health, HealthServer};
 use pitstop_rpc::proto::health::{HealthCheckRequest, HealthCheckResponse};
 use pitstop_rpc::proto::pitstop::plugin_server::{Plugin, PluginServer};
@@ -12,7 +13,9 @@ use pitstop_rpc::proto::pitstop::{
 use pitstop_rpc::transport::{Connections, Listener, serve};
 use pitstop_rpc::{Broker, Certificate, Handshake, Identity, Mutual, SocketPlace};
 use std::io::Write as _;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use tokio::sync::Notify;
 use tonic::codegen::BoxStream;
 use tonic::service::Routes;
@@ -54,7 +57,7 @@ async fn run(kind: &str, mut out: std::fs::File) {
     let handshake = Handshake { app_version: 1, address: listener.address().clone(), certificate };
     let (broker, broker_service) = Broker::offer(tls.clone(), place);
     let told = Arc::new(Notify::new());
-    let tried = Tried { kind: kind.to_owned(), state: Mutex::default(), _broker: broker };
+    let tried = Tried { kind: kind.to_owned(), state: Mutex::default(), broker };
     let mut routes = Routes::new(broker_service)
         .add_service(HealthServer::new(Healthy(kind.to_owned())))
         .add_service(GrpcControllerServer::new(Controller { kind: kind.to_owned(), told: told.clone() }));
@@ -70,7 +73,7 @@ async fn run(kind: &str, mut out: std::fs::File) {
     }
 }
 
-struct Healthy(String);
+pub(super) struct Healthy(pub(super) String);
 
 #[tonic::async_trait]
 impl Health for Healthy {
@@ -92,7 +95,20 @@ impl Health for Healthy {
     type WatchStream = BoxStream<HealthCheckResponse>;
 
     async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Status::unimplemented("not needed"))
+        // One answer, and then nothing for as long as the stream is open.
+        let first = HealthCheckResponse { status: ServingStatus::Serving.into() };
+        let open = tonic::codegen::tokio_stream::once(Ok(first));
+        Ok(Response::new(Box::pin(tonic::codegen::tokio_stream::StreamExt::chain(open, Open))))
+    }
+}
+
+struct Open;
+
+impl tonic::codegen::tokio_stream::Stream for Open {
+    type Item = Result<HealthCheckResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Pending
     }
 }
 
@@ -117,7 +133,7 @@ impl GrpcController for Controller {
 struct Tried {
     kind: String,
     state: Mutex<Vec<u8>>,
-    _broker: Broker,
+    broker: Broker,
 }
 
 #[tonic::async_trait]
@@ -125,7 +141,12 @@ impl Plugin for Tried {
     async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<Description>, Status> {
         let capabilities = vec!["echo".to_owned()];
         let keeps_state = self.kind == "state";
-        Ok(Response::new(Description { name: "tried".to_owned(), version: "1.2.3".to_owned(), capabilities, keeps_state }))
+        Ok(Response::new(Description {
+            name: "tried".to_owned(),
+            version: "1.2.3".to_owned(),
+            capabilities,
+            keeps_state,
+        }))
     }
 
     async fn process(&self, request: Request<ProcessRequest>) -> Result<Response<ProcessResponse>, Status> {
@@ -139,7 +160,8 @@ impl Plugin for Tried {
             }
             "crash" => {
                 eprintln!("panic: boom\n\ngoroutine 1 [running]:");
-                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).expect("killed");
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                    .expect("killed");
                 std::future::pending().await
             }
             "hang" => std::future::pending().await,
@@ -154,6 +176,21 @@ impl Plugin for Tried {
                 let mut line = vec![b'y'; 10 << 20];
                 line.push(b'\n');
                 std::io::stderr().lock().write_all(&line).expect("read");
+                Vec::new()
+            }
+            // Calls the host by the broker, and is called.
+            text if text.starts_with("dial ") => {
+                let id = text["dial ".len()..].parse().expect("a number");
+                let channel = self.broker.dial(id).await.map_err(|error| Status::unknown(error.to_string()))?;
+                let request = HealthCheckRequest { service: "plugin".to_owned() };
+                HealthClient::new(channel).check(request).await?;
+                b"the host is well".to_vec()
+            }
+            text if text.starts_with("serve ") => {
+                let id = text["serve ".len()..].parse().expect("a number");
+                let routes = Routes::new(HealthServer::new(Healthy("echo".to_owned())));
+                let served = self.broker.serve(id, routes).await;
+                served.map_err(|error| Status::unknown(error.to_string()))?.detach();
                 Vec::new()
             }
             "keep" => std::mem::replace(&mut *self.state.lock().expect("no panic"), b"kept".to_vec()),
