@@ -8,6 +8,8 @@ use std::time::Duration;
 
 mod rpc;
 mod told;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 /// A folder with a program's configuration, some files and one drop-in, `x`.
 struct Place(tempfile::TempDir);
