@@ -81,6 +81,7 @@ fn the_examples_end_by_themselves() {
         ("arena", "arena_rules", "frame 59"),
         ("swarm", "flock", "frame 59"),
         ("greeter", "plugin:rust", "from the shell"),
+        ("kv", "plugin:rust", "adds"),
     ] {
         let mut command = std::process::Command::new(pitstop_tests::command());
         command.args(["pitstop", "run", example, "--json"]).current_dir(repository());
