@@ -28,6 +28,5 @@ fn main() -> ExitCode {
         let _ = std::io::stdin().lines().last();
         return ExitCode::SUCCESS;
     }
-    rpc::serve(Subject);
-    ExitCode::SUCCESS
+    rpc::serve(Subject)
 }

@@ -32,11 +32,12 @@ pub(super) enum End {
     Limit(Duration),
 }
 
-/// Runs a task to its end.
-pub(super) fn run(program: &Path, task: &[&str], limit: Duration) -> Result<Ended, String> {
+/// Runs a task to its end. `cache`: where compiled code is kept, in place of the user's own cache.
+pub(super) fn run(program: &Path, task: &[&str], cache: &Path, limit: Duration) -> Result<Ended, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be run: {error}", program.display());
     let mut command = Command::new(program);
     command.args(task).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("XDG_CACHE_HOME", cache);
     // No session of the caller's is meant.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PITSTOP_") {
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: Duration) -> Ended {
-        run(Path::new("/bin/sh"), &["-c", script], limit).expect("a shell")
+        run(Path::new("/bin/sh"), &["-c", script], Path::new("/"), limit).expect("a shell")
     }
 
     const LONG: Duration = Duration::from_secs(60);

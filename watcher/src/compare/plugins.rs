@@ -1,10 +1,13 @@
 //! The plugin of each mechanism: two versions that greet differently, one for another interface, and what configures them.
 
 use super::row::Mechanism;
+use super::sources::{OTHER, PLUGIN};
 use super::workshop::Workshop;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How the first version greets.
+const GREETING: &[u8] = b"Hello, ";
 /// The time that a call may take where an endless loop is tried.
 pub(super) const LIMIT_MS: u64 = 1000;
 
@@ -51,7 +54,7 @@ impl Subject {
             ["live", "first", "second", "other"].map(|name| folder.join(format!("{name}{suffix}")));
         let built_by = match mechanism {
             Mechanism::C => c(workshop.folder(), [&first, &second, &other])?,
-            Mechanism::Wasm => return Err("not yet".to_owned()),
+            Mechanism::Wasm => wasm([&first, &second, &other]).map_err(cannot)?,
             Mechanism::Dylib | Mechanism::Rpc | Mechanism::Exec => {
                 rust(workshop, mechanism, [&first, &second, &other])?
             }
@@ -60,6 +63,11 @@ impl Subject {
         let subject = Self { built_by, live, first, second, folder: folder.clone() };
         subject.configure(mechanism, &other).map_err(cannot)?;
         Ok(subject)
+    }
+
+    /// A folder of the plugin's own.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The file that configures it so.
@@ -137,6 +145,19 @@ fn other_compiler(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     (!places.is_empty()).then_some(bytes)
 }
 
+/// The module that comes with the command; returns what has made it.
+fn wasm(files: [&Path; 3]) -> std::io::Result<String> {
+    let [first, second, other] = files;
+    std::fs::write(first, PLUGIN)?;
+    let mut bytes = PLUGIN.to_vec();
+    let at = bytes.windows(GREETING.len()).position(|window| window == GREETING);
+    let greeting = at.and_then(|at| bytes.get_mut(at..at + GREETING.len()));
+    greeting.ok_or_else(|| std::io::Error::other("the module does not greet"))?.copy_from_slice(b"Howdy, ");
+    std::fs::write(second, bytes)?;
+    std::fs::write(other, OTHER)?;
+    Ok("WebAssembly's text".to_owned())
+}
+
 /// The source in C, thrice; returns the compiler.
 fn c(folder: &Path, files: [&Path; 3]) -> Result<String, String> {
     let compiler = std::env::var("CC").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "cc".to_owned());
@@ -174,6 +195,16 @@ mod tests {
             let is_kept = table(mechanism, Setting::Kept).contains_key("mode");
             assert_eq!(is_kept, mechanism == Mechanism::Exec);
         }
+    }
+
+    #[test]
+    fn the_two_modules_differ_by_their_greeting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [first, second, other] = ["first", "second", "other"].map(|name| folder.path().join(name));
+        wasm([&first, &second, &other]).expect("written");
+        let [first, second] = [first, second].map(|file| std::fs::read(file).expect("a module"));
+        assert_eq!(first.iter().zip(&second).filter(|(one, other)| one != other).count(), 4);
+        assert_eq!(first.len(), second.len());
     }
 
     #[test]

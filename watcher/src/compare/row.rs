@@ -71,6 +71,8 @@ pub(super) struct Row {
 pub(super) struct Figures {
     /// From opening the plugin to its first answer: the median of several programs.
     pub(super) start_ns: Option<f64>,
+    /// The first of them: of `wasm` without its cache.
+    pub(super) first_start_ns: Option<f64>,
     /// What is resident after the first answer and was not before, of the program and of all processes below it.
     pub(super) memory_bytes: Option<u64>,
     pub(super) calls: Vec<Call>,

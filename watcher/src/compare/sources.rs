@@ -30,6 +30,11 @@ embedded![
     "rpc/main.rs",
 ];
 
+/// The plugin in WebAssembly, made of `plugin.wat`.
+pub(super) const PLUGIN: &[u8] = include_bytes!("../../compare/wasm/plugin.wasm");
+/// One for another version of the interface, made of `other.wat`.
+pub(super) const OTHER: &[u8] = include_bytes!("../../compare/wasm/other.wasm");
+
 /// Where the packages of Pitstop come from that the sources need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -159,6 +164,19 @@ mod tests {
         write(folder.path(), &Origin::Registry).expect("written");
         assert_eq!(changed("kernel.rs"), before);
         assert!(std::fs::read_to_string(folder.path().join("answer.rs")).expect("a source").contains("pub fn answer"));
+    }
+
+    #[test]
+    fn the_modules_are_what_their_text_says() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("compare/wasm");
+        for (name, bytes) in [("plugin", PLUGIN), ("other", OTHER)] {
+            let made = wat::parse_file(folder.join(name).with_extension("wat")).expect("a module in text");
+            if std::env::var_os("PITSTOP_WRITE_WASM").is_some() {
+                std::fs::write(folder.join(name).with_extension("wasm"), &made).expect("written");
+            }
+            let advice = "PITSTOP_WRITE_WASM=1 cargo test -p pitstop-watcher the_modules_are writes it anew";
+            assert!(made == bytes, "{name}.wasm is another than {name}.wat says; {advice}");
+        }
     }
 
     #[test]
