@@ -47,6 +47,22 @@ pub fn whole(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
     }
 }
 
+/// Whether the first bytes are those of a library or program, for this system or another one.
+#[must_use]
+pub fn is_native_code(bytes: &[u8]) -> bool {
+    // In reading order: ELF, Windows, Mach-O of 32 and 64 bits in either order of bytes, several Mach-O in one file.
+    const BEGINNINGS: [&[u8]; 7] = [
+        &elf::ELFMAG,
+        b"MZ",
+        &[0xfe, 0xed, 0xfa, 0xce],
+        &[0xfe, 0xed, 0xfa, 0xcf],
+        &[0xce, 0xfa, 0xed, 0xfe],
+        &[0xcf, 0xfa, 0xed, 0xfe],
+        &[0xca, 0xfe, 0xba, 0xbe],
+    ];
+    BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning))
+}
+
 struct Check {
     subject: String,
 }
@@ -129,6 +145,9 @@ fn describe_start(bytes: &[u8]) -> String {
     }
     if bytes.starts_with(b"/* GNU ld script") {
         return "a linker script; name the library that it points to".to_owned();
+    }
+    if is_native_code(bytes) {
+        return "code for another system".to_owned();
     }
     let start: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("a file that begins with {}", start.join(" "))

@@ -18,7 +18,7 @@ mod prove;
 
 pub use built::Built;
 pub use compiler::compilers;
-pub use complete::{complete, machine_here, whole};
+pub use complete::{complete, is_native_code, machine_here, whole};
 pub use debug_info::data::section;
 pub use debug_info::split::{Companion, Companions};
 pub use image::{described, descriptor, exports};

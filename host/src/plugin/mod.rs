@@ -2,12 +2,13 @@
 //!
 //! In reading order: `config` reads what is to be loaded into a `spec`; `open` takes a file to a version that is ready, by way of
 //! `stage`, which makes a private copy of it, and `backend`, which proves and opens that; a `version` is what calls run, a `post` is
-//! what handles call through; `yard` decides what is loaded when and what ends, and `registry` is what the program holds.
+//! what handles call through, and a `handover` what calls wait for; `yard` decides what is loaded when and what ends, and `registry` is what the program holds.
 
 mod access;
 mod backend;
 mod config;
 mod error;
+mod handover;
 mod info;
 mod open;
 mod pin;

@@ -87,6 +87,22 @@ impl Post {
         self.live.replace(routing);
     }
 
+    /// The newest of the versions that are live, or would be if the plugin were enabled.
+    pub(crate) fn newest(&self) -> Option<Arc<Version>> {
+        self.standing().parked.clone().unwrap_or_else(|| self.live()).newest()
+    }
+
+    /// A version that was to take over could not: the one before it is there again.
+    pub(crate) fn put_back(&self, heir: &Arc<Version>, again: &Arc<Version>) {
+        let mut standing = self.standing();
+        // The same bytes may be good once something else is.
+        standing.staged = None;
+        let parked = standing.parked.take();
+        standing.parked = parked.map(|parked| Arc::new(parked.replaced(heir, Arc::clone(again))));
+        drop(standing);
+        self.turn(Arc::new(self.live().replaced(heir, Arc::clone(again))));
+    }
+
     /// The plugin goes: no version of it is called from now on.
     pub(crate) fn go(&self, why: &str) {
         let mut standing = self.standing();
@@ -111,11 +127,22 @@ impl Post {
 
     #[inline]
     fn call(&self, key: Option<&str>, input: &[u8]) -> Result<Vec<u8>, PluginError> {
-        self.live.with(|routing, lane| match routing {
-            Routing::One(version) => version.call(input, lane),
-            Routing::Split(split) => split.pick(key).call(input, lane),
-            Routing::Away(why) => Err(self.unavailable(why)),
-        })
+        loop {
+            let result = self.live.with(|routing, lane| {
+                let version = match routing {
+                    Routing::One(version) => version,
+                    Routing::Split(split) => split.pick(key),
+                    Routing::Away(why) => return Some(Err(self.unavailable(why))),
+                };
+                match version.waits_for() {
+                    None => Some(version.call(input, lane)),
+                    Some(handover) => handover.wait(version.spec.limits.time).err().map(Err),
+                }
+            });
+            if let Some(result) = result {
+                return result;
+            }
+        }
     }
 
     #[cold]

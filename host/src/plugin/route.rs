@@ -110,15 +110,30 @@ impl Routing {
         }
     }
 
+    /// The newest of them.
+    pub(crate) fn newest(&self) -> Option<Arc<Version>> {
+        self.versions().into_iter().max_by_key(|version| version.number)
+    }
+
     /// The same with a newer version in the place of the newest.
     pub(crate) fn renewed(&self, version: Arc<Version>) -> Self {
-        let Self::Split(split) = self else { return Self::One(version) };
-        let newest = split.legs.iter().map(|leg| leg.version.number).max();
-        let legs = split.legs.iter().map(|leg| {
-            let is_newest = Some(leg.version.number) == newest;
-            (leg.weight, Arc::clone(if is_newest { &version } else { &leg.version }))
-        });
-        Self::Split(Split::new(legs.collect(), split.keyed))
+        match self.newest() {
+            Some(newest) => self.replaced(&newest, version),
+            None => Self::One(version),
+        }
+    }
+
+    /// The same with one version in the place of another.
+    pub(crate) fn replaced(&self, old: &Arc<Version>, new: Arc<Version>) -> Self {
+        let instead = |version: &Arc<Version>| Arc::clone(if Arc::ptr_eq(version, old) { &new } else { version });
+        match self {
+            Self::Away(why) => Self::Away(why.clone()),
+            Self::One(version) => Self::One(instead(version)),
+            Self::Split(split) => {
+                let legs = split.legs.iter().map(|leg| (leg.weight, instead(&leg.version)));
+                Self::Split(Split::new(legs.collect(), split.keyed))
+            }
+        }
     }
 }
 

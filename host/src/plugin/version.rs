@@ -1,15 +1,18 @@
 //! One version of a plugin, ready for calls; counted, and ended when nothing calls it any more.
 
 use super::backend::{Description, Instance};
+use super::handover::Handover;
 use super::pin::Lane;
 use super::spec::{Mechanism, Spec};
 use super::yard::{Drained, Message};
+use crate::lock::lock;
 use crossbeam_channel::Sender;
 use pitstop_contract::Generation;
+use pitstop_contract::event::Event;
 use pitstop_reloadable::PluginError;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// One version of a plugin. Whoever calls it holds it; when the last one lets go, its instance is ended elsewhere.
@@ -24,6 +27,13 @@ pub(crate) struct Version {
     instance: Option<Box<dyn Instance>>,
     /// One call of so many is timed, less one: looking at the clock costs as much as a short call.
     untimed: u64,
+    /// What its calls have to wait for, while they do.
+    waits: AtomicBool,
+    handover: Handover,
+    /// Who takes over what it keeps.
+    heir: Mutex<Option<Arc<Version>>>,
+    /// What is told once its calls need not wait any more.
+    told_then: Mutex<Option<Event>>,
     yard: Sender<Message>,
 }
 
@@ -40,8 +50,78 @@ impl Version {
             Mechanism::Exec | Mechanism::Rpc => 0,
         };
         let description = instance.description().clone();
-        let counts = Arc::default();
-        Self { number, spec, description, counts, file, instance: Some(instance), untimed, yard }
+        Self {
+            number,
+            spec,
+            description,
+            counts: Arc::default(),
+            file,
+            instance: Some(instance),
+            untimed,
+            waits: AtomicBool::new(false),
+            handover: Handover::new(),
+            heir: Mutex::default(),
+            told_then: Mutex::default(),
+            yard,
+        }
+    }
+
+    /// One that nobody called any more, as it was.
+    pub(crate) fn again(drained: Drained, yard: Sender<Message>) -> Self {
+        let Drained { number, spec, instance, file, counts, .. } = drained;
+        let mut version = Self::new(number, spec, file, instance, yard);
+        version.counts = counts;
+        version
+    }
+
+    /// What this version keeps is handed to that one before its first call, where both keep something.
+    pub(crate) fn hands_over_to(&self, heir: &Arc<Self>) {
+        let keeps = |version: &Self| version.instance.as_ref().is_some_and(|instance| instance.keeps_state());
+        if keeps(self) && keeps(heir) {
+            heir.waits.store(true, Ordering::Release);
+            *lock(&self.heir) = Some(Arc::clone(heir));
+        }
+    }
+
+    /// Nobody takes over what it keeps.
+    pub(super) fn disinherit(&self) -> Option<Arc<Self>> {
+        lock(&self.heir).take()
+    }
+
+    /// Tells of it, once its calls need not wait any more.
+    pub(super) fn tell(&self, event: Event) {
+        *lock(&self.told_then) = Some(event);
+        if self.waits_for().is_none() {
+            self.tell_now();
+        }
+    }
+
+    fn tell_now(&self) {
+        if let Some(event) = lock(&self.told_then).take() {
+            let _ = self.yard.send(Message::Tell(event));
+        }
+    }
+
+    /// What a call has to wait for first; then which version is live has to be looked up anew.
+    #[inline]
+    pub(crate) fn waits_for(&self) -> Option<&Handover> {
+        if self.waits.load(Ordering::Acquire) { Some(&self.handover) } else { None }
+    }
+
+    pub(super) fn restore(&self, saved: &[u8]) -> Result<(), PluginError> {
+        self.instance.as_ref().map_or(Ok(()), |instance| instance.restore(saved))
+    }
+
+    /// Its calls need not wait any more.
+    pub(super) fn begin(&self) {
+        self.waits.store(false, Ordering::Release);
+        self.handover.end();
+        self.tell_now();
+    }
+
+    /// It was not to be: its calls look elsewhere.
+    pub(super) fn give_way(&self) {
+        self.handover.end();
     }
 
     /// Makes the output of an input.
@@ -67,9 +147,9 @@ impl Version {
 impl Drop for Version {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.take() {
-            let name = self.spec.name.clone();
-            let (number, grace, file) = (self.number, self.spec.limits.drain, std::mem::take(&mut self.file));
-            let drained = Drained { name, number, instance, grace, file, counts: Arc::clone(&self.counts) };
+            let file = std::mem::take(&mut self.file);
+            let (spec, counts) = (Arc::clone(&self.spec), Arc::clone(&self.counts));
+            let drained = Drained { number: self.number, spec, instance, file, counts, heir: self.disinherit() };
             // The yard ends after all versions; should it be gone, the instance ends here.
             let _ = self.yard.send(Message::Drained(drained));
         }

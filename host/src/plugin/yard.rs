@@ -4,6 +4,7 @@
 //! One thread for each registry decides; whatever may take long, a start or an end, is on a thread of its own.
 
 use super::backend::Instance;
+use super::handover::{Ended, Refused, hand_over};
 use super::open::{From, Order, Outcome, Purpose, Reload, Timing, ms, open};
 use super::post::{Loading, Post};
 use super::route::Routing;
@@ -23,7 +24,6 @@ use pitstop_proof::Proof;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// All that reaches a registry's thread.
 pub(crate) enum Message {
@@ -43,6 +43,8 @@ pub(crate) enum Message {
     Tell(Event),
     /// Nobody calls this version any more.
     Drained(Drained),
+    /// Versions could not take over what an older one keeps. It is there again where none could.
+    NotTaken { refused: Refused, older: Option<Drained> },
     /// A version has ended.
     Retired { name: String, number: Generation, counts: Arc<Counts> },
     /// Load a version from this file, not to be live.
@@ -57,12 +59,13 @@ pub(crate) enum Message {
 
 /// A version that nobody calls any more.
 pub(crate) struct Drained {
-    pub(crate) name: String,
     pub(crate) number: Generation,
+    pub(crate) spec: Arc<Spec>,
     pub(crate) instance: Box<dyn Instance>,
-    pub(crate) grace: Duration,
     pub(crate) file: PathBuf,
     pub(crate) counts: Arc<Counts>,
+    /// Who takes over what it keeps.
+    pub(crate) heir: Option<Arc<Version>>,
 }
 
 /// What became of a candidate.
@@ -132,6 +135,7 @@ impl Yard {
             Message::Loaded(loaded) => self.loaded(*loaded),
             Message::Tell(event) => self.shared.tell(&event),
             Message::Drained(drained) => self.drained(drained),
+            Message::NotTaken { refused, older } => self.not_taken(refused, older),
             Message::Retired { name, number, counts } => {
                 self.alive -= 1;
                 let (calls, errors) = (counts.calls(), counts.errors());
@@ -362,14 +366,15 @@ impl Yard {
             // Before `open` returns: who listens from then on hears of what happens from then on.
             return self.shared.tell(&event);
         }
-        let yard = self.shared.yard.clone();
         let subject = post.pending("live");
         pending::offer(&subject, move || {
-            let event = became_live(&version, timing);
             // Held until the event is on its way: the end of the old version is told after it.
-            let before = post.live();
-            make_live(&post, version);
-            let _ = yard.send(Message::Tell(event));
+            let before = post.newest();
+            if let Some(before) = &before {
+                before.hands_over_to(&version);
+            }
+            make_live(&post, Arc::clone(&version));
+            version.tell(became_live(&version, timing));
             drop(before);
         });
     }
@@ -378,14 +383,48 @@ impl Yard {
         self.shared.tell(&Event::Rejected { crate_name: plugin_image(&post.name), generation, reasons });
     }
 
+    /// Versions that could not take over go, and who waits for them looks elsewhere.
+    fn not_taken(&self, refused: Refused, older: Option<Drained>) {
+        let again = older.map(|drained| Arc::new(Version::again(drained, self.shared.yard.clone())));
+        for (heir, why) in refused {
+            let spec = &heir.spec;
+            let reason = Reason::new(
+                Rule::State,
+                format!("the state of plugin `{}`", spec.name),
+                format!("that #{} takes over what the version before it has saved", heir.number),
+                why.to_string(),
+                "mend `restore` of the new version, or `save` of the old one, which stays live",
+            );
+            if let Some(post) = self.shared.post(&spec.name) {
+                if let Some(again) = &again {
+                    post.standing().problem = Some(reason.to_string());
+                    post.put_back(&heir, again);
+                }
+                self.refuse(&post, heir.number, vec![reason]);
+            }
+            heir.give_way();
+        }
+    }
+
     /// Ends a version on a thread of its own: it may take as long as it is given.
     fn drained(&self, drained: Drained) {
         let shared = Arc::clone(&self.shared);
         let work = move || {
-            let Drained { name, number, instance, grace, file, counts } = drained;
-            instance.retire(grace);
-            shared.staging.remove(&file);
             let yard = shared.yard.clone();
+            let mut drained = drained;
+            let heir = drained.heir.take();
+            match hand_over(&*drained.instance, heir) {
+                Ended::NotDone(refused) => {
+                    let _ = yard.send(Message::NotTaken { refused, older: Some(drained) });
+                    return;
+                }
+                Ended::Done(refused) if refused.is_empty() => {}
+                Ended::Done(refused) => drop(yard.send(Message::NotTaken { refused, older: None })),
+            }
+            let Drained { number, spec, instance, file, counts, .. } = drained;
+            instance.retire(spec.limits.drain);
+            shared.staging.remove(&file);
+            let name = spec.name.clone();
             // Before the yard hears of it, and may end: the folder of copies goes with the last who has it.
             drop(shared);
             let _ = yard.send(Message::Retired { name, number, counts });

@@ -97,6 +97,11 @@ pub(crate) trait Instance: Send + Sync {
     /// Makes the output of an input. From any thread.
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError>;
 
+    /// Whether it keeps what another version is to take over.
+    fn keeps_state(&self) -> bool {
+        false
+    }
+
     /// What it keeps, for the version after it. `None` where it has nothing to hand over.
     fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
         Ok(None)

@@ -11,7 +11,6 @@ use super::backend::Candidate;
 use super::spec::Spec;
 use pitstop_contract::{Generation, Reason, Rule};
 use read::Asked;
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +37,7 @@ pub(crate) fn stage(
 
 pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {
     let Some(pin) = spec.sha256 else { return Ok(()) };
-    let found: [u8; 32] = Sha256::digest(bytes).into();
+    let found = hmac_sha256::Hash::hash(bytes);
     if found == pin {
         return Ok(());
     }

@@ -86,8 +86,11 @@ impl Check<'_> {
     }
 
     fn program(&self, bytes: &[u8]) -> Result<(), Reason> {
-        if object::FileKind::parse(bytes).is_err() && !bytes.starts_with(&elf::ELFMAG) {
+        if !pitstop_proof::is_native_code(bytes) {
             return Err(self.no_program(bytes));
+        }
+        if cfg!(all(unix, not(target_os = "macos"))) && !bytes.starts_with(&elf::ELFMAG) {
+            return Err(self.foreign("a program for another system"));
         }
         pitstop_proof::whole(self.file, bytes).map_err(|reason| self.incomplete(reason.found, REBUILD))?;
         if cfg!(any(target_os = "macos", windows)) {
@@ -96,9 +99,6 @@ impl Check<'_> {
                 ObjectKind::Executable => Ok(()),
                 other => Err(self.incomplete(format!("{other:?}"), "name the program that the linker writes")),
             };
-        }
-        if !bytes.starts_with(&elf::ELFMAG) {
-            return Err(self.foreign("a program for another system"));
         }
         self.elf(bytes)
     }
