@@ -37,6 +37,8 @@ mod pending;
 mod plugin;
 mod program;
 mod retained;
+#[cfg(all(unix, feature = "rpc"))]
+pub mod rpc;
 mod state;
 
 pub use attach::{Pitstop, attach, attach_with};

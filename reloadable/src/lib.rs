@@ -35,6 +35,8 @@ mod note;
 mod output;
 mod plugin;
 mod records;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 mod services;
 mod slot;
 mod state;

@@ -43,6 +43,13 @@ pub enum PluginsError {
         /// The plugin.
         name: String,
     },
+    /// A plugin is of a mechanism that has no services of the program's own.
+    NoServices {
+        /// The plugin.
+        name: String,
+        /// The mechanism.
+        mechanism: &'static str,
+    },
     /// A version was refused.
     Refused {
         /// The plugin.
@@ -68,6 +75,9 @@ impl std::fmt::Display for PluginsError {
                 write!(f, "plugin `{name}` has no version {version} loaded, but {}", loaded.join(", "))
             }
             Self::NoWeight { name } => write!(f, "the route of plugin `{name}` has no weight above 0"),
+            Self::NoServices { name, mechanism } => {
+                write!(f, "plugin `{name}` has no services to call: its mechanism is `{mechanism}`, not `rpc`")
+            }
             Self::Refused { name, reasons } => {
                 write!(f, "a version of plugin `{name}` was refused")?;
                 reasons.iter().try_for_each(|reason| write!(f, "; {reason}"))

@@ -21,6 +21,8 @@ pub(crate) mod stage;
 mod version;
 mod yard;
 
+#[cfg(all(unix, feature = "rpc"))]
+pub use backend::rpc::{Channel, Pinned};
 pub use config::ConfigError;
 pub(crate) use config::Policy;
 pub use error::PluginsError;

@@ -153,6 +153,19 @@ impl Post {
     }
 }
 
+#[cfg(all(unix, feature = "rpc"))]
+impl Post {
+    /// Begins a call of a service of the program's own, on the version that is live.
+    pub(crate) fn typed(&self) -> Result<super::backend::rpc::Typed, String> {
+        let typed = self.live.with(|routing, lane| match routing {
+            Routing::One(version) => Ok(version.typed(lane)),
+            Routing::Split(split) => Ok(split.pick(None).typed(lane)),
+            Routing::Away(why) => Err(self.unavailable(why).to_string()),
+        })?;
+        typed.ok_or_else(|| format!("plugin `{}` is none by `rpc` any more, and has no services", self.name))
+    }
+}
+
 /// A plugin as a program holds it, from [`Plugins::get`](crate::Plugins::get). A call runs the version that is live when it
 /// begins, whatever becomes live meanwhile. Cheap to clone, and good on any thread.
 #[derive(Clone)]

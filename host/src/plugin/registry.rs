@@ -84,6 +84,21 @@ impl Plugins {
         Ok(PluginHandle { post: self.known(name)? })
     }
 
+    /// A plugin by `rpc` for clients of the program's own services: what `tonic` generates from a `.proto` calls through it.
+    ///
+    /// # Errors
+    /// [`PluginsError::Unknown`], and [`PluginsError::NoServices`] for a plugin by another mechanism. One that has no version yet
+    /// is there, and its calls are errors.
+    #[cfg(all(unix, feature = "rpc"))]
+    pub fn channel(&self, name: &str) -> Result<super::backend::rpc::Channel, PluginsError> {
+        let post = self.known(name)?;
+        let mechanism = post.standing().spec.mechanism;
+        if mechanism != super::spec::Mechanism::Rpc {
+            return Err(PluginsError::NoServices { name: name.to_owned(), mechanism: mechanism.name() });
+        }
+        Ok(super::backend::rpc::Channel::new(post))
+    }
+
     /// All plugins, by name. A drop-in with a fault is there too, under the name of its folder where it has no plugin yet.
     #[must_use]
     pub fn list(&self) -> Vec<PluginInfo> {

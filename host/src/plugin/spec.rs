@@ -3,7 +3,7 @@
 mod rpc;
 mod wasm;
 
-pub(crate) use rpc::Rpc;
+pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Rpc, Tls};
 pub(crate) use wasm::Wasm;
 
 use std::collections::BTreeMap;

@@ -144,6 +144,16 @@ impl Version {
     }
 }
 
+#[cfg(all(unix, feature = "rpc"))]
+impl Version {
+    /// Begins a call of a service of the program's own.
+    pub(crate) fn typed(&self, lane: &Lane) -> Option<super::backend::rpc::Typed> {
+        let typed = self.instance.as_ref()?.typed()?;
+        self.counts.begins(lane);
+        Some(typed)
+    }
+}
+
 impl Drop for Version {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.take() {

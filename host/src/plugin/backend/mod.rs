@@ -2,12 +2,13 @@
 //!
 //! A further mechanism is one file here, one variant of [`Mechanism`] and one line in [`backend`].
 
-#[cfg(any(not(feature = "rpc"), not(feature = "wasm")))]
+#[cfg(any(not(all(unix, feature = "rpc")), not(feature = "wasm")))]
 mod absent;
 mod c;
 mod dylib;
 mod exec;
-#[cfg(feature = "rpc")]
+mod process;
+#[cfg(all(unix, feature = "rpc"))]
 pub(crate) mod rpc;
 mod table;
 #[cfg(feature = "wasm")]
@@ -28,9 +29,9 @@ pub(crate) fn backend(mechanism: Mechanism) -> &'static dyn Backend {
         Mechanism::Dylib => &dylib::Dylib,
         Mechanism::C => &c::C,
         Mechanism::Exec => &exec::Exec,
-        #[cfg(feature = "rpc")]
+        #[cfg(all(unix, feature = "rpc"))]
         Mechanism::Rpc => &rpc::Rpc,
-        #[cfg(not(feature = "rpc"))]
+        #[cfg(not(all(unix, feature = "rpc")))]
         Mechanism::Rpc => &absent::Absent("rpc"),
         #[cfg(feature = "wasm")]
         Mechanism::Wasm => &wasm::Wasm,
@@ -100,6 +101,12 @@ pub(crate) trait Instance: Send + Sync {
     /// Whether it keeps what another version is to take over.
     fn keeps_state(&self) -> bool {
         false
+    }
+
+    /// Begins a call of a service of the program's own. `None` where there are none.
+    #[cfg(all(unix, feature = "rpc"))]
+    fn typed(&self) -> Option<rpc::Typed> {
+        None
     }
 
     /// What it keeps, for the version after it. `None` where it has nothing to hand over.

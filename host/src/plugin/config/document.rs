@@ -229,14 +229,27 @@ impl<'s, 'd> Section<'s, 'd> {
     /// A whole number above zero.
     pub(super) fn number(&self, key: &str) -> Result<Option<u64>, ConfigError> {
         let Some(found) = self.get(key) else { return Ok(None) };
-        let DeValue::Integer(integer) = found.value else {
-            return Err(self.wrong(key, "a whole number", &found));
-        };
+        self.as_number(key, "a whole number", 1, &found).map(Some)
+    }
+
+    /// A list of whole numbers, none below `least`.
+    pub(super) fn numbers(&self, key: &str, least: u64) -> Result<Option<Vec<Found<u64>>>, ConfigError> {
+        let Some(found) = self.get(key) else { return Ok(None) };
+        let wanted = "a list of whole numbers";
+        let DeValue::Array(array) = found.value else { return Err(self.wrong(key, wanted, &found)) };
+        let items = array.iter().map(|item| Found { value: item.get_ref(), at: item.span().start });
+        let numbers = items.map(|item| Ok(Found { value: self.as_number(key, wanted, least, &item)?, at: item.at }));
+        numbers.collect::<Result<_, _>>().map(Some)
+    }
+
+    fn as_number(&self, key: &str, wanted: &str, least: u64, found: &Found<&DeValue<'_>>) -> Result<u64, ConfigError> {
+        let DeValue::Integer(integer) = found.value else { return Err(self.wrong(key, wanted, found)) };
         // What TOML calls an integer is within 64 bits, with a sign.
         match i64::from_str_radix(integer.as_str(), integer.radix()).map(u64::try_from) {
-            Ok(Ok(number)) if number > 0 => Ok(Some(number)),
+            Ok(Ok(number)) if number >= least => Ok(number),
             _ => {
-                let message = format!("`{key}` is from 1 to {}, not {integer}; write {}", i64::MAX, self.example(key));
+                let (most, example) = (i64::MAX, self.example(key));
+                let message = format!("`{key}` is from {least} to {most}, not {integer}; write {example}");
                 Err(self.document.error(found.at, message))
             }
         }

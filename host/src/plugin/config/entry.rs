@@ -24,7 +24,7 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "watch", example: "watch = [\"greeter.c\"]" },
     Key { name: "mode", example: "mode = \"serve\"" },
     Key { name: "arguments", example: "arguments = [\"--fast\"]" },
-    Key { name: "rpc", example: "rpc = {}" },
+    Key { name: "rpc", example: "rpc = { versions = [1] }" },
     Key { name: "wasm", example: "wasm = {}" },
     Key { name: "environment", example: "environment = [\"PATH\", \"HOME\"]" },
     Key { name: "set", example: "set = { GREETING = \"Hello\" }" },

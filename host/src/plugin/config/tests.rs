@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
+mod rpc;
 mod told;
 
 /// A folder with a program's configuration, some files and one drop-in, `x`.

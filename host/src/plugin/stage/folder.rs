@@ -112,6 +112,14 @@ impl Drop for Staging {
     }
 }
 
+/// A private folder for something else than copies; it is the caller's to remove. After a crash, the next one that is made
+/// removes it.
+#[cfg(all(unix, feature = "rpc"))]
+pub(crate) fn private(base: &Path) -> io::Result<(PathBuf, File)> {
+    sweep(base);
+    claim(base)
+}
+
 /// Makes a folder that no other process has, and takes its lock.
 fn claim(base: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -6,6 +6,8 @@ mod read;
 mod tests;
 
 pub(crate) use folder::Staging;
+#[cfg(all(unix, feature = "rpc"))]
+pub(crate) use folder::private;
 
 use super::backend::Candidate;
 use super::spec::Spec;

@@ -1,7 +1,7 @@
 //! What a program says of itself: `{"name": "...", "version": "...", "capabilities": ["..."]}`, each of them optional.
 
-use super::super::text::quoted;
 use crate::plugin::backend::Description;
+use crate::plugin::backend::process::quoted;
 use pitstop_reloadable::PluginError;
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,74 +1,12 @@
 //! Unix: programs are executed.
 
-mod child;
-mod command;
-#[expect(unsafe_code, reason = "prepares a forked process for its program")]
-mod fork;
-mod once;
-mod ready;
-mod serve;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "calls posix_spawn")]
-mod spawn;
-mod started;
-#[expect(unsafe_code, reason = "keeps SIGPIPE from a program that is written in C")]
-mod write;
-
 mod describe;
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod spawn {
-    //! Elsewhere a process is forked.
-    use super::command::Command;
-    use rustix::fd::OwnedFd;
-    use rustix::io::Errno;
-    use rustix::process::Pid;
-
-    pub(super) fn spawn(_command: &Command, _ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
-        None
-    }
-}
+mod once;
+mod serve;
 
 use super::super::{Candidate, Instance};
 use crate::plugin::spec::Mode;
 use pitstop_reloadable::PluginError;
-use rustix::fs::{Access, access};
-use rustix::io::Errno;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-
-pub(super) fn supported() -> Result<(), String> {
-    Ok(())
-}
-
-pub(super) fn limits_memory() -> Result<(), String> {
-    if cfg!(target_os = "macos") {
-        return Err("macOS does not keep a limit of the address space; leave it out".to_owned());
-    }
-    Ok(())
-}
-
-/// Whether a file can be executed; if not, what it is instead.
-pub(super) fn executable(file: &Path) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "not there".to_owned(),
-        _ => format!("not readable: {error}"),
-    })?;
-    if metadata.is_dir() {
-        return Err("a directory".to_owned());
-    }
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o111 == 0 {
-        return Err(format!("not executable: its mode is {mode:03o}"));
-    }
-    match access(file, Access::EXEC_OK) {
-        Ok(()) => Ok(()),
-        Err(Errno::ACCESS) => Err(format!(
-            "not executable for this user, or on a file system that is mounted `noexec`: its mode is {mode:03o}"
-        )),
-        Err(error) => Err(format!("not executable: {error}")),
-    }
-}
 
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
     match candidate.spec.mode {

@@ -1,24 +1,17 @@
 //! A program that is executed once for each call: input, output and errors through pipes, at the same time.
 
-use super::super::text::Tail;
-use super::child::{Child, Status};
-use super::command::Command;
 use super::describe;
-use super::ready::Wanted;
-use super::write::write;
+use crate::plugin::backend::process::{Child, Command, Status, Tail, Wanted, failure, receive, take_present, write};
 use crate::plugin::backend::{Candidate, Description, Instance};
 use pitstop_reloadable::PluginError;
-use rustix::buffer::spare_capacity;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::{Errno, ioctl_fionread, read};
+use rustix::fd::AsFd;
+use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
 /// Of the question for a description: whoever starts a plugin waits for it.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(5);
 /// By this exit code a program says that it does not know a verb: `EX_USAGE`.
 const UNKNOWN_VERB: i32 = 64;
-/// How much is read at once, at the least.
-const ROOM: usize = 8 << 10;
 
 struct Once {
     process: Command,
@@ -36,8 +29,9 @@ struct Bounds {
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
     let limits = &candidate.spec.limits;
     let bounds = Bounds { time: limits.time, output: limits.output };
-    let description = description(&Command::new(candidate, "describe", &[])?, bounds)?;
-    let process = Command::new(candidate, "process", &candidate.spec.arguments)?;
+    let description =
+        description(&Command::new(&candidate.file, &candidate.spec, Some("describe"), &[], &[])?, bounds)?;
+    let process = Command::new(&candidate.file, &candidate.spec, Some("process"), &candidate.spec.arguments, &[])?;
     Ok(Box::new(Once { process, bounds, description }))
 }
 
@@ -69,19 +63,6 @@ impl Instance for Once {
 
     fn retire(self: Box<Self>, _grace: Duration) {
         // Nothing of it runs between calls.
-    }
-}
-
-/// The error of a program that has ended, and should not have.
-pub(super) fn failure(status: Status, message: String) -> PluginError {
-    match status {
-        Status::Exited(code) => PluginError::Exited { code, message },
-        Status::Signalled(signal) => PluginError::Signalled { signal, message },
-        Status::Unknown => PluginError::Protocol {
-            expected: "that only Pitstop waits for the plugin's process".to_owned(),
-            found: "how it ended was taken by someone else: the program ignores SIGCHLD, or waits for any child"
-                .to_owned(),
-        },
     }
 }
 
@@ -134,8 +115,9 @@ impl Run<'_> {
             child.stdin.as_ref().map(|pipe| Wanted::writing(pipe.as_fd())),
             child.stdout.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())),
             child.stderr.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())),
+            None,
         ];
-        let ([stdin, stdout, stderr], ended) = child.wait(wanted, until);
+        let ([stdin, stdout, stderr, _], ended) = child.wait(wanted, until);
         if stdin {
             self.write();
         }
@@ -170,25 +152,5 @@ impl Run<'_> {
         let mut said = Vec::new();
         take_present(&mut self.child.stderr, &mut said);
         self.errors.push(&said);
-    }
-}
-
-/// Reads once from a pipe that is ready. At its end, it is closed.
-pub(super) fn receive(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) {
-    let Some(open) = pipe else { return };
-    into.reserve(ROOM);
-    match read(open, spare_capacity(into)) {
-        Ok(0) => *pipe = None,
-        Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
-        Err(_) => *pipe = None,
-    }
-}
-
-/// Reads what is in a pipe now.
-pub(super) fn take_present(pipe: &mut Option<OwnedFd>, into: &mut Vec<u8>) {
-    let present = pipe.as_ref().and_then(|pipe| ioctl_fionread(pipe).ok()).unwrap_or(0);
-    let before = into.len();
-    while ((into.len() - before) as u64) < present && pipe.is_some() {
-        receive(pipe, into);
     }
 }

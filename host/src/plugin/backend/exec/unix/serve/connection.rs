@@ -1,9 +1,8 @@
 //! The lines to and from one process: calls that wait for their answer.
 
-use super::super::ready::{Wanted, ready};
-use super::super::write::write;
 use super::rpc::Answer;
 use crate::lock::lock;
+use crate::plugin::backend::process::{Wanted, ready, write};
 use crossbeam_channel::{Receiver, Sender};
 use pitstop_reloadable::PluginError;
 use rustix::fd::{AsFd as _, OwnedFd};

@@ -4,9 +4,7 @@
 //! When the host ends, however it ends, the program's standard input does too, and that is the sign for it to go. Linux's
 //! `PR_SET_PDEATHSIG` is no use here: it tells of the end of the thread that started the program, not of the host's.
 
-mod backoff;
 mod connection;
-mod lines;
 mod rpc;
 mod shared;
 mod supervise;
@@ -14,9 +12,8 @@ mod supervise;
 use self::connection::Connection;
 use self::rpc::{Answer, Question};
 use self::shared::{Begun, Order, Shared};
-use super::child::Child;
-use super::command::Command;
 use super::describe;
+use crate::plugin::backend::process::{Child, Command};
 use crate::plugin::backend::{Candidate, Description, Instance};
 use crossbeam_channel::Receiver;
 use pitstop_reloadable::PluginError;
@@ -34,7 +31,7 @@ struct Serve {
 }
 
 pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
-    let command = Command::new(candidate, "serve", &candidate.spec.arguments)?;
+    let command = Command::new(&candidate.file, &candidate.spec, Some("serve"), &candidate.spec.arguments, &[])?;
     let (mut serve, first) = Serve::start(candidate, command)?;
     serve.description = serve.describe(first)?;
     Ok(Box::new(serve))

@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 by lines, as far as a plugin needs it: requests without batches, responses with a result or an error.
 
-use super::super::super::text::quoted;
+use crate::plugin::backend::process::quoted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pitstop_reloadable::PluginError;

@@ -1,9 +1,9 @@
 //! What the callers of a kept program and its supervisor share: which process answers now, and what is to be done.
 
-use super::super::write::write;
 use super::connection::Connection;
 use super::rpc::Answer;
 use crate::lock::lock;
+use crate::plugin::backend::process::write;
 use crate::plugin::spec::Limits;
 use crossbeam_channel::Receiver;
 use pitstop_reloadable::PluginError;

@@ -1,15 +1,12 @@
 //! The thread that owns a kept program's process: hands over its answers, sees it end, and starts it again.
 
-use super::super::super::text::{Tail, quoted};
-use super::super::child::{Child, GRACE, KILLED_WITHIN};
-use super::super::command::Command;
-use super::super::once::{failure, receive, take_present};
-use super::super::ready::{Wanted, ready};
-use super::backoff::{Backoff, MOST_ENDS, WITHIN};
 use super::connection::Connection;
-use super::lines::{Lines, split};
 use super::rpc;
 use super::shared::{Order, Shared};
+use crate::plugin::backend::process::{
+    Backoff, Child, Command, GRACE, KILLED_WITHIN, Lines, MOST_ENDS, Tail, WITHIN, Wanted, failure, quoted, ready,
+    receive, split, take_present,
+};
 use pitstop_reloadable::PluginError;
 use rustix::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
@@ -35,7 +32,7 @@ pub(super) fn supervise(
     connection: Arc<Connection>,
     woken: &OwnedFd,
 ) {
-    let (mut backoff, mut started) = (Backoff::default(), Instant::now());
+    let (mut backoff, mut started) = (Backoff::new(MOST_ENDS), Instant::now());
     let mut wish = Process::new(shared, &connection, child).attend(woken);
     while let Wish::Again(last) = wish {
         let Some(pause) = backoff.ended(started, Instant::now()) else {
@@ -115,8 +112,8 @@ impl<'a> Process<'a> {
         loop {
             let (stdout, stderr) = (&self.child.stdout, &self.child.stderr);
             let wanted = [stdout, stderr].map(|pipe| pipe.as_ref().map(|pipe| Wanted::reading(pipe.as_fd())));
-            let wanted = [wanted[0], wanted[1], Some(Wanted::reading(woken.as_fd()))];
-            let ([stdout, stderr, ordered], ended) = self.child.wait(wanted, self.ending.until());
+            let wanted = [wanted[0], wanted[1], Some(Wanted::reading(woken.as_fd())), None];
+            let ([stdout, stderr, ordered, _], ended) = self.child.wait(wanted, self.ending.until());
             if stdout {
                 receive(&mut self.child.stdout, &mut self.output.bytes);
                 self.hand_over();

@@ -1,0 +1,109 @@
+//! Waits for a future on the thread that needs its output, which is no thread of the runtime's.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// To be woken, maybe on a processor that has gone to sleep in the meantime, takes longer than most plugins.
+const AWAKE_FOR: Duration = Duration::from_micros(50);
+
+thread_local! {
+    static CALLER: Arc<Caller> = Arc::new(Caller { thread: std::thread::current(), woken: AtomicBool::new(false) });
+}
+
+struct Caller {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// The output of a future; `None` if there is none in time.
+pub(super) fn block_on<F: Future>(future: F, until: Option<Instant>) -> Option<F::Output> {
+    // The thread may be one of a runtime of the program's own, where a task may only do so much at once: it does nothing else
+    // until this returns.
+    let mut future = pin!(tokio::task::unconstrained(future));
+    let caller = CALLER.try_with(Arc::clone).unwrap_or_else(|_| {
+        // The thread is ending.
+        Arc::new(Caller { thread: std::thread::current(), woken: AtomicBool::new(false) })
+    });
+    let waker = Waker::from(Arc::clone(&caller));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        caller.woken.store(false, Ordering::Release);
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        if !is_woken(&caller, until) {
+            return None;
+        }
+    }
+}
+
+/// Waits to be woken, awake at first.
+fn is_woken(caller: &Caller, until: Option<Instant>) -> bool {
+    let begun = Instant::now();
+    loop {
+        if caller.woken.load(Ordering::Acquire) {
+            return true;
+        }
+        let now = Instant::now();
+        match until.map(|until| until.saturating_duration_since(now)) {
+            Some(Duration::ZERO) => return false,
+            _ if now - begun < AWAKE_FOR => std::thread::yield_now(),
+            Some(left) => std::thread::park_timeout(left),
+            None => std::thread::park(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_comes_when_another_thread_has_it() {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || sender.send(7));
+        assert_eq!(block_on(receiver, None), Some(Ok(7)));
+        thread.join().expect("no panic").expect("somebody waited");
+    }
+
+    #[test]
+    fn a_future_that_never_ends_is_given_up_in_time() {
+        let limit = Duration::from_millis(5);
+        let begun = Instant::now();
+        assert_eq!(block_on(std::future::pending::<()>(), Some(begun + limit)), None);
+        assert!(begun.elapsed() >= limit);
+    }
+
+    #[test]
+    fn it_waits_within_a_task_of_another_runtime_too() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(4);
+        let thread =
+            std::thread::spawn(move || (0..1000).for_each(|number| sender.blocking_send(number).expect("taken")));
+        let last = runtime.block_on(async move {
+            let mut last = None;
+            while let Some(Some(number)) = block_on(receiver.recv(), None) {
+                last = Some(number);
+            }
+            last
+        });
+        assert_eq!(last, Some(999));
+        thread.join().expect("no panic");
+    }
+}

@@ -1,0 +1,232 @@
+//! What clients of the program's own services call through: each call runs the version that is live when it begins, and ends
+//! there.
+
+use super::connection::{Begun, Connection};
+use super::runtime::runtime;
+use super::shared::Shared;
+use super::status;
+use crate::plugin::post::Post;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use pitstop_reloadable::PluginError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Bytes;
+use tower::Service;
+
+/// How long it may take until it is known why a connection broke.
+const REASON_WITHIN: Duration = Duration::from_secs(2);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+/// A plugin by `rpc` for clients of the program's own services, from [`Plugins::channel`](crate::Plugins::channel): what
+/// `tonic` generates from a `.proto` takes it in place of a channel of its own, as in `KvClient::new(channel)`.
+///
+/// Each call runs the version that is live when it begins, whatever becomes live meanwhile; it, and each stream, ends on that
+/// version. An old version is ended once they are over, or once `limits.drain_ms` is: then they are cut. Calls that begin while a
+/// crashed plugin is being started again wait for it, for `limits.time_ms` at most.
+///
+/// Cheap to clone, and good on any thread and in any runtime.
+///
+/// # Errors
+/// Where no version is live: the status `UNAVAILABLE`, with what is wrong. Where the plugin ends in a call: `UNAVAILABLE` too,
+/// with how it ended; what the call has done until then, it has done.
+#[derive(Clone)]
+pub struct Channel {
+    post: Arc<Post>,
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel").field("name", &self.post.name).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    pub(crate) fn new(post: Arc<Post>) -> Self {
+        Self { post }
+    }
+
+    /// The version that is live now, to make several calls to it, or to open connections by its broker: a number of the broker's
+    /// means something to that version only. It is not ended before this is dropped, or the time for draining is over.
+    ///
+    /// # Errors
+    /// No version is live: the status `UNAVAILABLE`.
+    pub async fn pin(&self) -> Result<Pinned, Status> {
+        let (connection, begun) = self.begin().await?;
+        Ok(Pinned { connection, _begun: Arc::new(begun) })
+    }
+
+    async fn begin(&self) -> Result<(Arc<Connection>, Begun), Status> {
+        loop {
+            let Typed { shared, begun } = self.post.typed().map_err(Status::unavailable)?;
+            if let Some(begun) = begun {
+                return Ok(begun);
+            }
+            let connection = connected(&shared).await.map_err(|error| Status::unavailable(error.to_string()))?;
+            // Otherwise it was retired at this moment: another one is live.
+            if let Some(begun) = connection.begin() {
+                return Ok((connection, begun));
+            }
+        }
+    }
+}
+
+/// The process of a version that is being started again.
+async fn connected(shared: &Shared) -> Result<Arc<Connection>, PluginError> {
+    let waiting = {
+        // The program's own runtime need have no clock, nor be one of tokio's.
+        let _runtime = runtime()?.enter();
+        tokio::time::timeout(shared.spec.limits.time, shared.connected())
+    };
+    waiting.await.unwrap_or_else(|_| Err(shared.still_away()))
+}
+
+/// Where a typed call goes: to a process that runs, where it has begun, or to one that is being started.
+pub(crate) struct Typed {
+    shared: Arc<Shared>,
+    begun: Option<(Arc<Connection>, Begun)>,
+}
+
+impl Typed {
+    /// Begins one, while the version that it goes to cannot be retired.
+    pub(crate) fn begin(shared: &Arc<Shared>) -> Self {
+        let begun = shared.current().and_then(|connection| {
+            let begun = connection.begin()?;
+            Some((connection, begun))
+        });
+        Self { shared: Arc::clone(shared), begun }
+    }
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        // A call begins when it is made, and not when it is first waited for.
+        let typed = self.post.typed();
+        let own = self.clone();
+        Box::pin(async move {
+            let (connection, begun) = match typed.map_err(Status::unavailable)?.begun {
+                Some(begun) => begun,
+                None => own.begin().await?,
+            };
+            call(&connection, request, begun).await
+        })
+    }
+}
+
+/// One version of a plugin, from [`Channel::pin`]: clients call through it as through the [`Channel`]. Cheap to clone; the version
+/// is held until the last clone is dropped.
+#[derive(Clone)]
+pub struct Pinned {
+    connection: Arc<Connection>,
+    _begun: Arc<Begun>,
+}
+
+impl std::fmt::Debug for Pinned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pinned").field("version", &self.version()).finish_non_exhaustive()
+    }
+}
+
+impl Pinned {
+    /// Opens further connections between the program and this version, in either direction. It is closed when the version ends.
+    #[must_use]
+    pub fn broker(&self) -> pitstop_rpc::Broker {
+        self.connection.broker.clone()
+    }
+
+    /// Which version of the plugin's interface both ends have settled on: one of `rpc.versions`.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.connection.version
+    }
+}
+
+impl Service<Request<Body>> for Pinned {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let own = self.clone();
+        Box::pin(async move {
+            let begun = own.connection.begin().ok_or_else(|| Status::unavailable("this version of it was retired"))?;
+            call(&own.connection, request, begun).await
+        })
+    }
+}
+
+async fn call(connection: &Connection, request: Request<Body>, begun: Begun) -> Result<Response<Body>, Status> {
+    let mut channel = connection.channel();
+    let answer = async {
+        std::future::poll_fn(|context| channel.poll_ready(context)).await?;
+        channel.call(request).await
+    };
+    match answer.await {
+        Ok(response) => Ok(response.map(|inner| Body::new(Counted { inner, begun: Some(begun) }))),
+        Err(error) => {
+            let status = Status::from_error(error.into());
+            Err(reason(connection, status).await)
+        }
+    }
+}
+
+/// After the end of the process: how that was.
+async fn reason(connection: &Connection, status: Status) -> Status {
+    if !status::is_of_transport(&status) {
+        return status;
+    }
+    let Ok(runtime) = runtime() else { return status };
+    connection.found_broken();
+    let waiting = {
+        let _runtime = runtime.enter();
+        tokio::time::timeout(REASON_WITHIN, connection.lost())
+    };
+    match waiting.await {
+        Ok(error) => Status::unavailable(error.to_string()),
+        Err(_) => Status::unavailable(status::told(&status)),
+    }
+}
+
+/// The body of an answer, by which the call is over once it is read, or dropped.
+struct Counted {
+    inner: Body,
+    begun: Option<Begun>,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.begun = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

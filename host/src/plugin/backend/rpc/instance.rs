@@ -1,0 +1,206 @@
+//! A version of a plugin by `rpc`, ready for calls.
+
+use super::block::block_on;
+use super::channel::Typed;
+use super::connection::Connection;
+use super::journal::Journal;
+use super::reattach;
+use super::runtime::runtime;
+use super::shared::{Order, Shared};
+use super::start::{Launch, NotRunning};
+use super::status::{self, Bounds, PROCESS};
+use super::supervise;
+use crate::plugin::backend::{Candidate, Description, Instance};
+use crate::plugin::spec::Spec;
+use pitstop_reloadable::PluginError;
+use pitstop_rpc::proto::pitstop::plugin_client::PluginClient;
+use pitstop_rpc::proto::pitstop::{ProcessRequest, SaveRequest, Saved};
+use rustix::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tonic::{Request, Status};
+
+/// How long it may take until it is known why a connection broke.
+const REASON_WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) struct Rpc {
+    shared: Arc<Shared>,
+    /// Owns the process.
+    supervisor: Option<JoinHandle<()>>,
+    owner: Owner,
+    description: Description,
+    keeps_state: bool,
+}
+
+/// Who has started the process, and is to end it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    We,
+    SomebodyElse,
+}
+
+pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginError> {
+    let spec = Arc::clone(&candidate.spec);
+    let journal = Journal::of(&spec.name);
+    if let Some(to) = &spec.rpc.reattach {
+        let attached = reattach::attach(&spec, to, &journal)?;
+        let connection = Arc::clone(&attached.connection);
+        let watch = move |shared: &Arc<Shared>, woken: &OwnedFd| reattach::watch(shared, &attached, woken);
+        return Ok(Box::new(Rpc::new(&spec, connection, Owner::SomebodyElse, watch)?));
+    }
+    let launch = Launch { file: candidate.file.clone(), spec: Arc::clone(&spec), journal };
+    let running = launch.start(None, || false).map_err(|why| match why {
+        NotRunning::Failed(error) => error,
+        NotRunning::Ordered => PluginError::failed("it was not started"),
+    })?;
+    let connection = Arc::clone(&running.connection);
+    let supervise =
+        move |shared: &Arc<Shared>, woken: &OwnedFd| supervise::supervise(shared, &launch, running, woken);
+    Ok(Box::new(Rpc::new(&spec, connection, Owner::We, supervise)?))
+}
+
+impl Rpc {
+    fn new(
+        spec: &Arc<Spec>,
+        connection: Arc<Connection>,
+        owner: Owner,
+        supervise: impl FnOnce(&Arc<Shared>, &OwnedFd) + Send + 'static,
+    ) -> Result<Self, PluginError> {
+        let failed = |error: std::io::Error| {
+            PluginError::failed(format!("{error}; close files, or end threads, that are no longer used"))
+        };
+        let (woken, wake) = std::io::pipe().map_err(failed)?;
+        let shared = Arc::new(Shared::new(Arc::clone(spec), Arc::clone(&connection), wake.into()));
+        connection.belongs_to(&shared);
+        let thread = std::thread::Builder::new().name(format!("pitstop-{}", spec.name));
+        let own = Arc::clone(&shared);
+        let supervisor = thread.spawn(move || supervise(&own, &woken.into())).map_err(failed)?;
+        let (description, keeps_state) = (connection.description.clone(), connection.keeps_state);
+        Ok(Self { shared, supervisor: Some(supervisor), owner, description, keeps_state })
+    }
+
+    fn bounds(&self) -> Bounds {
+        let limits = &self.shared.spec.limits;
+        Bounds { time: limits.time, output: limits.output }
+    }
+
+    /// Calls the process that runs, or the one that is being started, within the time of a call.
+    fn call<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        call: impl FnOnce(PluginClient<pitstop_rpc::transport::Channel>, Duration) -> F,
+    ) -> Result<T, PluginError> {
+        let bounds = self.bounds();
+        // A time that cannot be told is as good as no limit.
+        let until = Instant::now().checked_add(bounds.time);
+        let _runtime = runtime()?.enter();
+        let connection = match self.shared.current() {
+            Some(connection) => connection,
+            None => block_on(self.shared.connected(), until).unwrap_or_else(|| Err(self.shared.still_away()))?,
+        };
+        if !connection.is_described {
+            return Err(PluginError::Unsupported { verb: PROCESS.to_owned() });
+        }
+        let output = usize::try_from(bounds.output).unwrap_or(usize::MAX).saturating_add(ENVELOPE);
+        let client = PluginClient::new(connection.channel())
+            .max_decoding_message_size(output)
+            .max_encoding_message_size(pitstop_rpc::ANY_SIZE);
+        let left = until.map_or(bounds.time, |until| until.saturating_duration_since(Instant::now()));
+        match block_on(call(client, left), until) {
+            None => Err(PluginError::TimedOut { limit: bounds.time }),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(status)) => Err(self.failed(&connection, &status)),
+        }
+    }
+
+    /// What a status says; after the end of the process, how that was.
+    fn failed(&self, connection: &Connection, status: &Status) -> PluginError {
+        if !status::is_of_transport(status) {
+            return status::error(status, self.bounds());
+        }
+        connection.found_broken();
+        block_on(connection.lost(), Some(Instant::now() + REASON_WITHIN))
+            .unwrap_or_else(|| PluginError::failed(status::told(status)))
+    }
+
+    fn end(&mut self, order: Order) {
+        if let Some(supervisor) = self.supervisor.take() {
+            self.shared.order(order);
+            let _ = supervisor.join();
+        }
+    }
+}
+
+/// What a message has around its output: a tag and a length.
+const ENVELOPE: usize = 16;
+
+impl Instance for Rpc {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
+        let output = self.call(|mut client, left| async move {
+            let mut request = Request::new(ProcessRequest { input: input.to_vec().into() });
+            request.set_timeout(left);
+            Ok(client.process(request).await?.into_inner().output)
+        })?;
+        match u64::try_from(output.len()) {
+            Ok(length) if length <= self.bounds().output => Ok(output.into()),
+            _ => Err(PluginError::TooMuchOutput { limit: self.bounds().output }),
+        }
+    }
+
+    fn typed(&self) -> Option<Typed> {
+        Some(Typed::begin(&self.shared))
+    }
+
+    fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
+        if !self.keeps_state {
+            return Ok(None);
+        }
+        let saved = self.call(|mut client, left| async move {
+            let mut request = Request::new(SaveRequest {});
+            request.set_timeout(left);
+            Ok(client.save(request).await?.into_inner().state)
+        })?;
+        Ok(saved.map(Into::into))
+    }
+
+    fn restore(&self, saved: &[u8]) -> Result<(), PluginError> {
+        if !self.keeps_state {
+            return Ok(());
+        }
+        self.call(|mut client, left| async move {
+            let mut request = Request::new(Saved { state: Some(saved.to_vec().into()) });
+            request.set_timeout(left);
+            client.restore(request).await.map(drop)
+        })
+    }
+
+    fn retire(mut self: Box<Self>, grace: Duration) {
+        let kill_after = self.shared.spec.rpc.kill_after;
+        if let (Some(connection), Ok(runtime)) = (self.shared.current(), runtime()) {
+            let _runtime = runtime.enter();
+            let name = &self.shared.spec.name;
+            let ended = async {
+                let cut = connection.drained(grace).await;
+                if cut > 0 {
+                    log::warn!(target: "pitstop::plugin", "{name}: {cut} calls and streams are cut, after {grace:?}");
+                }
+                if self.owner == Owner::We {
+                    connection.shut_down(kill_after).await;
+                }
+                connection.close();
+            };
+            let _ = block_on(ended, None);
+        }
+        self.end(Order::Leave(kill_after));
+    }
+}
+
+impl Drop for Rpc {
+    fn drop(&mut self) {
+        self.end(Order::Kill);
+    }
+}

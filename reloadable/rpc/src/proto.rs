@@ -1,0 +1,15 @@
+//! The services, as made from `proto/`; `tests/generated.rs` keeps them the same.
+
+/// go-plugin's own: `plugin.GRPCBroker`, `plugin.GRPCController`, `plugin.GRPCStdio`.
+#[expect(missing_docs, clippy::all, reason = "made from proto/plugin.proto")]
+pub mod go_plugin {
+    include!("generated/plugin.rs");
+}
+
+/// Pitstop's own, `pitstop.v1.Plugin`: any plugin that serves it makes outputs of inputs.
+#[expect(missing_docs, clippy::all, reason = "made from proto/pitstop.proto")]
+pub mod pitstop {
+    include!("generated/pitstop.v1.rs");
+}
+
+pub use tonic_health::pb as health;

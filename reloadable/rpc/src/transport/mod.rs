@@ -1,0 +1,22 @@
+//! Connections: Unix sockets and TCP, plain and encrypted, and gRPC on them.
+
+mod connect;
+#[cfg(unix)]
+mod group;
+mod listen;
+mod serve;
+mod stream;
+
+pub use connect::{Channel, ConnectError, connect};
+pub(crate) use listen::remove_files;
+pub use listen::{Incoming, Listener};
+pub use serve::{Connections, serve};
+pub use stream::Stream;
+
+/// So much may be on its way on one connection before the other end has taken it: a message of some megabytes does not
+/// wait for leave in between.
+const WINDOW: u32 = 16 * 1024 * 1024;
+/// A large message goes in pieces of this size, the smallest that the other end accepts being 16 KiB.
+const FRAME: u32 = 256 * 1024;
+/// All headers of a call together, in bytes.
+const HEADERS: u32 = 1024 * 1024;

@@ -1,0 +1,118 @@
+//! The service `pitstop.v1.Plugin` of a [`Plugin`].
+
+use crate::border::message;
+use crate::plugin::{Plugin, PluginError};
+use pitstop_rpc::plugin::Server;
+use pitstop_rpc::proto::pitstop::plugin_server::{Plugin as Service, PluginServer};
+use pitstop_rpc::proto::pitstop::{
+    DescribeRequest, Description, ProcessRequest, ProcessResponse, Restored, SaveRequest, Saved,
+};
+use pitstop_rpc::{ANY_SIZE, ERROR_METADATA};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Request, Response, Status};
+
+/// A message of an error is a header, and those are limited.
+const LONGEST_MESSAGE: usize = 8 * 1024;
+
+/// What a plugin is to [`Server::add_service`].
+pub type PluginService = PluginServer<Served>;
+
+/// The service of a plugin.
+pub fn service(plugin: impl Plugin + 'static) -> PluginService {
+    let served = Served { plugin: Arc::new(plugin) };
+    PluginServer::new(served).max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE)
+}
+
+/// `Server::new().plugin(Greeter)`.
+pub trait ServePlugin {
+    /// With a plugin among its services.
+    #[must_use]
+    fn plugin(self, plugin: impl Plugin + 'static) -> Self;
+}
+
+impl ServePlugin for Server {
+    fn plugin(self, plugin: impl Plugin + 'static) -> Self {
+        self.add_service(service(plugin))
+    }
+}
+
+/// A plugin that is served.
+pub struct Served {
+    plugin: Arc<dyn Plugin>,
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").finish_non_exhaustive()
+    }
+}
+
+impl Served {
+    /// Runs the plugin's code, which may take its time and may panic. The worker's other tasks go on in another thread.
+    fn run<R>(&self, code: impl FnOnce(&dyn Plugin) -> Result<R, PluginError>) -> Result<R, Status> {
+        let caught = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| code(&*self.plugin))));
+        match caught {
+            Ok(done) => done.map_err(|error| status(&error)),
+            Err(payload) => Err(status(&PluginError::Panicked { message: message(&*payload) })),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Service for Served {
+    async fn describe(&self, _request: Request<DescribeRequest>) -> Result<Response<Description>, Status> {
+        let description = self.run(|plugin| {
+            let metadata = plugin.metadata();
+            Ok(Description {
+                name: plugin.name().to_owned(),
+                version: metadata.version,
+                capabilities: metadata.capabilities,
+                keeps_state: true,
+            })
+        })?;
+        Ok(Response::new(description))
+    }
+
+    async fn process(&self, request: Request<ProcessRequest>) -> Result<Response<ProcessResponse>, Status> {
+        let input = request.into_inner().input;
+        let output = self.run(|plugin| plugin.process(&input))?.into();
+        Ok(Response::new(ProcessResponse { output }))
+    }
+
+    async fn save(&self, _request: Request<SaveRequest>) -> Result<Response<Saved>, Status> {
+        let state = self.run(|plugin| plugin.save())?.map(Into::into);
+        Ok(Response::new(Saved { state }))
+    }
+
+    async fn restore(&self, request: Request<Saved>) -> Result<Response<Restored>, Status> {
+        if let Some(state) = request.into_inner().state {
+            self.run(|plugin| plugin.restore(&state))?;
+        }
+        Ok(Response::new(Restored {}))
+    }
+}
+
+/// What the host makes a [`PluginError`] of again: `UNKNOWN` and the message, as a Go plugin's errors are; what kind it is,
+/// for a host that looks.
+fn status(error: &PluginError) -> Status {
+    let (code, text) = match error {
+        PluginError::Failed { message } => (Code::Unknown, message.clone()),
+        PluginError::Panicked { message } => (Code::Internal, message.clone()),
+        PluginError::Unsupported { verb } => (Code::Unknown, verb.clone()),
+        other => (Code::Unknown, other.to_string()),
+    };
+    let mut status = Status::new(code, cut(text));
+    status.metadata_mut().insert(ERROR_METADATA, MetadataValue::from_static(error.kind()));
+    status
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST_MESSAGE {
+        let length = text.len();
+        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+        text += &format!("... ({length} bytes)");
+    }
+    text
+}
