@@ -4,7 +4,7 @@ mod rpc;
 mod wasm;
 
 pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Rpc, Tls};
-pub(crate) use wasm::Wasm;
+pub(crate) use wasm::{Access, Address, Folder, Host, Wasm};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ const NAME: usize = 11;
 const NUMBER: usize = 9;
 /// Of the four things that no plugin should do.
 const WORDS: usize = 21;
-const NEED: usize = 28;
+const NEED: usize = 30;
 const MECHANISM: usize = 7;
 
 const BOLD: &str = "\x1b[1m";

@@ -74,7 +74,7 @@ pub(super) fn spec(section: &Section<'_, '_>, ground: &Ground) -> Result<Spec, C
         mode: section.choice("mode", &[("once", Mode::Once), ("serve", Mode::Serve)])?.unwrap_or(Mode::Once),
         arguments: values(section.texts("arguments")?),
         rpc: rpc(section)?,
-        wasm: wasm(section)?,
+        wasm: wasm(section, ground)?,
         build: build(section, ground)?,
         limits: limits_section.as_ref().map(limits).transpose()?.unwrap_or_default(),
         environment,
