@@ -6,7 +6,6 @@ mod answer;
 mod kernel;
 
 use pitstop_reloadable::{Plugin, PluginError, rpc};
-use std::process::ExitCode;
 
 #[derive(Default)]
 struct Subject;
@@ -21,12 +20,6 @@ impl Plugin for Subject {
     }
 }
 
-fn main() -> ExitCode {
-    // A plugin for another program: of what it speaks there is only the version.
-    if std::env::var_os("COMPARE_OTHER").is_some() {
-        println!("1|7|unix|/tmp/nowhere|grpc|");
-        let _ = std::io::stdin().lines().last();
-        return ExitCode::SUCCESS;
-    }
+fn main() {
     rpc::serve(Subject)
 }

@@ -103,8 +103,11 @@ fn configuration(mechanism: Mechanism, setting: Setting, file: &Path) -> String 
     if mechanism == Mechanism::Exec && setting == Setting::Kept {
         text.push_str("mode = \"serve\"\n");
     }
-    if matches!(mechanism, Mechanism::Exec | Mechanism::Rpc) && setting == Setting::Other {
-        text.push_str("set = { COMPARE_OTHER = \"1\" }\n");
+    match (mechanism, setting) {
+        // The plugin speaks version 1 of its protocol.
+        (Mechanism::Rpc, Setting::Other) => text.push_str("rpc = { versions = [7] }\n"),
+        (Mechanism::Exec, Setting::Other) => text.push_str("set = { COMPARE_OTHER = \"1\" }\n"),
+        _ => {}
     }
     if mechanism.has_limits() && setting == Setting::Limited {
         text.push_str(&format!("limits = {{ time_ms = {LIMIT_MS} }}\n"));
@@ -127,7 +130,7 @@ fn rust(workshop: &Workshop, mechanism: Mechanism, files: [&Path; 3]) -> Result<
             .ok_or_else(|| format!("{} does not say which compiler has made it", first.display()))?;
         std::fs::write(other, bytes).map_err(|error| format!("{}: {error}", other.display()))?;
     } else {
-        // A variable tells it to be another.
+        // Its configuration makes it another.
         copy(first, other)?;
     }
     Ok("cargo build --release".to_owned())

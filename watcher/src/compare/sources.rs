@@ -75,10 +75,11 @@ pub(super) fn write(folder: &Path, origin: &Origin) -> std::io::Result<()> {
         put(&folder.join(name), manifest.as_bytes())?;
     }
     if let Origin::Checkout(root) = origin {
-        // What was tested together. Cargo takes out what is not needed.
-        let (from, to) = (root.join("Cargo.lock"), folder.join("Cargo.lock"));
-        if !to.exists() && from.is_file() {
-            std::fs::copy(from, to)?;
+        // What was tested together. Cargo takes out what is not needed, so that what was copied is known by another copy.
+        let (lock, copied) = (std::fs::read(root.join("Cargo.lock"))?, folder.join("checkout.lock"));
+        if std::fs::read(&copied).ok().as_ref() != Some(&lock) {
+            put(&folder.join("Cargo.lock"), &lock)?;
+            put(&copied, &lock)?;
         }
     }
     Ok(())

@@ -55,8 +55,7 @@ pub(super) fn open(candidate: &Candidate) -> Result<Box<dyn Instance>, PluginErr
         NotRunning::Ordered => PluginError::failed("it was not started"),
     })?;
     let connection = Arc::clone(&running.connection);
-    let supervise =
-        move |shared: &Arc<Shared>, woken: &OwnedFd| supervise::supervise(shared, &launch, running, woken);
+    let supervise = move |shared: &Arc<Shared>, woken: &OwnedFd| supervise::supervise(shared, &launch, running, woken);
     Ok(Box::new(Rpc::new(&spec, connection, Owner::We, supervise)?))
 }
 

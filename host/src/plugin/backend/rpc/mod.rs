@@ -25,8 +25,8 @@ mod supervise;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
-pub use channel::{Channel, Pinned};
 pub(crate) use channel::Typed;
+pub use channel::{Channel, Pinned};
 
 use super::{Backend, Candidate, Instance, Proven, process};
 use crate::plugin::spec::Spec;

@@ -22,8 +22,14 @@ const FAULTS: &[(&str, &str)] = &[
         "5:9: unknown key `color`; `rpc` has `cookie`, `versions`, `tls`, `ports`, `reattach`, `kill_after_ms` and `crashes`",
     ),
     ("rpc = { version = [1] }", "5:9: unknown key `version`; did you mean `versions`?"),
-    ("rpc = { versions = 1 }", "5:20: `versions` is a list of whole numbers, not a whole number; write `versions = [1]`"),
-    ("rpc = { versions = [] }", "5:20: `versions` is empty, so that no plugin could be spoken to; remove it, or write `versions = [1]`"),
+    (
+        "rpc = { versions = 1 }",
+        "5:20: `versions` is a list of whole numbers, not a whole number; write `versions = [1]`",
+    ),
+    (
+        "rpc = { versions = [] }",
+        "5:20: `versions` is empty, so that no plugin could be spoken to; remove it, or write `versions = [1]`",
+    ),
     ("rpc = { versions = [1, 1] }", "5:24: `versions` has 1, which is there twice"),
     ("rpc = { versions = [70000] }", "5:21: `versions` has 70000, and no version is above 65536"),
     ("rpc = { tls = \"mtls\" }", "5:15: `tls` is `auto` or `none`, not `mtls`"),
@@ -31,7 +37,10 @@ const FAULTS: &[(&str, &str)] = &[
     ("rpc = { ports = [9, 8] }", "5:17: `ports` is the first and the last port; write `ports = [10000, 25000]`"),
     ("rpc = { ports = [9, 70000] }", "5:21: 70000 is no port: a port is at most 65535"),
     ("rpc = { cookie = { key = \"A\" } }", "5:18: `value` is missing; write `value = \"hello\"`"),
-    ("rpc = { cookie = { key = \"A=B\", value = \"c\" } }", "5:26: `key` is `A=B`, but the name of a variable has at least one letter, and no `=`"),
+    (
+        "rpc = { cookie = { key = \"A=B\", value = \"c\" } }",
+        "5:26: `key` is `A=B`, but the name of a variable has at least one letter, and no `=`",
+    ),
     ("rpc = { cookie = { key = \"A\", value = \"\" } }", "5:39: `value` is empty; write `value = \"hello\"`"),
     ("rpc = { crashes = 0 }", "5:19: `crashes` is from 1 to 9223372036854775807, not 0; write `crashes = 5`"),
     ("rpc = { reattach = { pid = 1 } }", "5:20: `address` is missing; write `address = \"unix:/tmp/plugin123\"`"),
@@ -56,7 +65,10 @@ const FAULTS: &[(&str, &str)] = &[
         "rpc = { tls = \"auto\", reattach = { address = \"unix:/a\", pid = 1 } }",
         "5:15: `tls = \"auto\"` cannot be with `reattach`: the certificates are made for a process when it is started, and only who started it has them; remove one of them",
     ),
-    ("mode = \"serve\"", "5:1: `mode` has no use here: it is for programs that are executed, and this plugin is a program that speaks go-plugin's protocol; remove it, or write `mechanism = \"exec\"`"),
+    (
+        "mode = \"serve\"",
+        "5:1: `mode` has no use here: it is for programs that are executed, and this plugin is a program that speaks go-plugin's protocol; remove it, or write `mechanism = \"exec\"`",
+    ),
 ];
 
 #[cfg(all(unix, feature = "rpc"))]

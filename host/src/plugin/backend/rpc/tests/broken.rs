@@ -80,11 +80,14 @@ fn a_program_that_writes_much_before_it_serves_is_not_held_up() {
 
 #[test]
 fn a_plugin_gets_what_go_plugin_gives_it_and_nothing_of_the_hosts() {
-    let plugin = Plugin::script("env >\"$PITSTOP_PLUGIN_FOLDER/env\"\nls -ld \"$TMPDIR\" >\"$PITSTOP_PLUGIN_FOLDER/mode\"");
-    plugin.with(|spec| {
-        spec.rpc.versions = vec![1, 2];
-        spec.set.insert("OWN".to_owned(), "value".to_owned());
-    }).check_environment();
+    let plugin =
+        Plugin::script("env >\"$PITSTOP_PLUGIN_FOLDER/env\"\nls -ld \"$TMPDIR\" >\"$PITSTOP_PLUGIN_FOLDER/mode\"");
+    plugin
+        .with(|spec| {
+            spec.rpc.versions = vec![1, 2];
+            spec.set.insert("OWN".to_owned(), "value".to_owned());
+        })
+        .check_environment();
 }
 
 impl Plugin {

@@ -125,7 +125,12 @@ impl Plugin for Tried {
     async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<Description>, Status> {
         let capabilities = vec!["echo".to_owned()];
         let keeps_state = self.kind == "state";
-        Ok(Response::new(Description { name: "tried".to_owned(), version: "1.2.3".to_owned(), capabilities, keeps_state }))
+        Ok(Response::new(Description {
+            name: "tried".to_owned(),
+            version: "1.2.3".to_owned(),
+            capabilities,
+            keeps_state,
+        }))
     }
 
     async fn process(&self, request: Request<ProcessRequest>) -> Result<Response<ProcessResponse>, Status> {
@@ -139,7 +144,8 @@ impl Plugin for Tried {
             }
             "crash" => {
                 eprintln!("panic: boom\n\ngoroutine 1 [running]:");
-                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).expect("killed");
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                    .expect("killed");
                 std::future::pending().await
             }
             "hang" => std::future::pending().await,

@@ -229,7 +229,9 @@ fn socket_of(pid: Pid) -> PathBuf {
     let environment = std::fs::read_to_string(format!("/proc/{}/environ", pid.as_raw_pid())).expect("ours");
     let folder = environment.split('\0').find_map(|variable| variable.strip_prefix("TMPDIR=")).expect("it is set");
     let mut entries = std::fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("readable").path());
-    entries.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("plugin"))).expect("a socket")
+    entries
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("plugin")))
+        .expect("a socket")
 }
 
 /// As the host in a process of its own: starts a plugin, tells of it, and waits to be killed.
