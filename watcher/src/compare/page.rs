@@ -54,7 +54,8 @@ fn figures(rows: &[Row]) -> String {
         cells.push(number(&row.figures.memory_bytes.map_or_else(|| "–".to_owned(), units::megabytes)));
         cells
     });
-    table_of(&heads, body)
+    let notes: String = table::notes(rows).iter().map(|note| format!("<p>{}</p>\n", escaped(note))).collect();
+    table_of(&heads, body) + &notes
 }
 
 fn behaviours(rows: &[Row]) -> String {
