@@ -156,11 +156,17 @@ impl Post {
 #[cfg(all(unix, feature = "rpc"))]
 impl Post {
     /// Begins a call of a service of the program's own, on the version that is live.
-    pub(crate) fn typed(&self) -> Result<super::backend::rpc::Typed, String> {
-        let typed = self.live.with(|routing, lane| match routing {
-            Routing::One(version) => Ok(version.typed(lane)),
-            Routing::Split(split) => Ok(split.pick(None).typed(lane)),
-            Routing::Away(why) => Err(self.unavailable(why).to_string()),
+    pub(crate) fn typed(&self) -> Result<super::backend::rpc::Route, String> {
+        let typed = self.live.with(|routing, lane| {
+            let version = match routing {
+                Routing::One(version) => version,
+                Routing::Split(split) => split.pick(None),
+                Routing::Away(why) => return Err(self.unavailable(why).to_string()),
+            };
+            match version.waits_for() {
+                None => Ok(version.typed(lane)),
+                Some(_) => Ok(Some(super::backend::rpc::Route::Waiting(Arc::clone(version)))),
+            }
         })?;
         typed.ok_or_else(|| format!("plugin `{}` is none by `rpc` any more, and has no services", self.name))
     }

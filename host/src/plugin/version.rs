@@ -147,7 +147,7 @@ impl Version {
 #[cfg(all(unix, feature = "rpc"))]
 impl Version {
     /// Begins a call of a service of the program's own.
-    pub(crate) fn typed(&self, lane: &Lane) -> Option<super::backend::rpc::Typed> {
+    pub(crate) fn typed(&self, lane: &Lane) -> Option<super::backend::rpc::Route> {
         let typed = self.instance.as_ref()?.typed()?;
         self.counts.begins(lane);
         Some(typed)

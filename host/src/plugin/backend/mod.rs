@@ -98,15 +98,15 @@ pub(crate) trait Instance: Send + Sync {
     /// Makes the output of an input. From any thread.
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError>;
 
+    /// Begins a call of a service of the program's own. `None` where there are none.
+    #[cfg(all(unix, feature = "rpc"))]
+    fn typed(&self) -> Option<rpc::Route> {
+        None
+    }
+
     /// Whether it keeps what another version is to take over.
     fn keeps_state(&self) -> bool {
         false
-    }
-
-    /// Begins a call of a service of the program's own. `None` where there are none.
-    #[cfg(all(unix, feature = "rpc"))]
-    fn typed(&self) -> Option<rpc::Typed> {
-        None
     }
 
     /// What it keeps, for the version after it. `None` where it has nothing to hand over.

@@ -6,6 +6,7 @@ use super::runtime::runtime;
 use super::shared::Shared;
 use super::status;
 use crate::plugin::post::Post;
+use crate::plugin::version::Version;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use pitstop_reloadable::PluginError;
@@ -63,10 +64,14 @@ impl Channel {
 
     async fn begin(&self) -> Result<(Arc<Connection>, Begun), Status> {
         loop {
-            let Typed { shared, begun } = self.post.typed().map_err(Status::unavailable)?;
-            if let Some(begun) = begun {
-                return Ok(begun);
-            }
+            let shared = match self.post.typed().map_err(Status::unavailable)? {
+                Route::Begun(connection, begun) => return Ok((connection, begun)),
+                Route::Starting(shared) => shared,
+                Route::Waiting(version) => {
+                    taken_over(version).await?;
+                    continue;
+                }
+            };
             let connection = connected(&shared).await.map_err(|error| Status::unavailable(error.to_string()))?;
             // Otherwise it was retired at this moment: another one is live.
             if let Some(begun) = connection.begin() {
@@ -86,20 +91,32 @@ async fn connected(shared: &Shared) -> Result<Arc<Connection>, PluginError> {
     waiting.await.unwrap_or_else(|_| Err(shared.still_away()))
 }
 
-/// Where a typed call goes: to a process that runs, where it has begun, or to one that is being started.
-pub(crate) struct Typed {
-    shared: Arc<Shared>,
-    begun: Option<(Arc<Connection>, Begun)>,
+/// Waits until a version has what the one before it has saved, or will not have it.
+async fn taken_over(version: Arc<Version>) -> Result<(), Status> {
+    let wait = move || version.waits_for().map_or(Ok(()), |handover| handover.wait(version.spec.limits.time));
+    let runtime = runtime().map_err(|error| Status::unavailable(error.to_string()))?;
+    let waited = runtime.spawn_blocking(wait).await.unwrap_or(Ok(()));
+    waited.map_err(|error| Status::unavailable(error.to_string()))
 }
 
-impl Typed {
+/// Where a typed call goes.
+pub(crate) enum Route {
+    /// To a process that runs, where it has begun.
+    Begun(Arc<Connection>, Begun),
+    /// To one that is being started.
+    Starting(Arc<Shared>),
+    /// To a version that waits for what the one before it keeps.
+    Waiting(Arc<Version>),
+}
+
+impl Route {
     /// Begins one, while the version that it goes to cannot be retired.
-    pub(crate) fn begin(shared: &Arc<Shared>) -> Self {
+    pub(super) fn begin(shared: &Arc<Shared>) -> Self {
         let begun = shared.current().and_then(|connection| {
             let begun = connection.begin()?;
-            Some((connection, begun))
+            Some(Self::Begun(connection, begun))
         });
-        Self { shared: Arc::clone(shared), begun }
+        begun.unwrap_or_else(|| Self::Starting(Arc::clone(shared)))
     }
 }
 
@@ -117,9 +134,9 @@ impl Service<Request<Body>> for Channel {
         let typed = self.post.typed();
         let own = self.clone();
         Box::pin(async move {
-            let (connection, begun) = match typed.map_err(Status::unavailable)?.begun {
-                Some(begun) => begun,
-                None => own.begin().await?,
+            let (connection, begun) = match typed.map_err(Status::unavailable)? {
+                Route::Begun(connection, begun) => (connection, begun),
+                Route::Starting(_) | Route::Waiting(_) => own.begin().await?,
             };
             call(&connection, request, begun).await
         })

@@ -143,6 +143,11 @@ impl Connection {
     /// Waits for all typed calls and streams to end, and lets no more begin. How many are left when the time is over.
     pub(super) async fn drained(&self, within: Duration) -> usize {
         self.begun.send_modify(|count| count.is_ending = true);
+        self.quiet(within).await
+    }
+
+    /// Waits until none runs, or the time is over. How many do.
+    pub(super) async fn quiet(&self, within: Duration) -> usize {
         let mut begun = self.begun.subscribe();
         let _ = tokio::time::timeout(within, begun.wait_for(|count| count.begun == 0)).await;
         begun.borrow().begun

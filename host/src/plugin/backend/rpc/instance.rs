@@ -1,7 +1,7 @@
 //! A version of a plugin by `rpc`, ready for calls.
 
 use super::block::block_on;
-use super::channel::Typed;
+use super::channel::Route;
 use super::connection::Connection;
 use super::journal::Journal;
 use super::reattach;
@@ -150,13 +150,22 @@ impl Instance for Rpc {
         }
     }
 
-    fn typed(&self) -> Option<Typed> {
-        Some(Typed::begin(&self.shared))
+    fn typed(&self) -> Option<Route> {
+        Some(Route::begin(&self.shared))
+    }
+
+    fn keeps_state(&self) -> bool {
+        self.keeps_state
     }
 
     fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
         if !self.keeps_state {
             return Ok(None);
+        }
+        if let (Some(connection), Ok(runtime)) = (self.shared.current(), runtime()) {
+            // What these do to the state is to be saved too.
+            let _runtime = runtime.enter();
+            let _ = block_on(connection.quiet(self.shared.spec.limits.drain), None);
         }
         let saved = self.call(|mut client, left| async move {
             let mut request = Request::new(SaveRequest {});

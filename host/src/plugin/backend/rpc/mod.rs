@@ -25,7 +25,7 @@ mod supervise;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
-pub(crate) use channel::Typed;
+pub(crate) use channel::Route;
 pub use channel::{Channel, Pinned};
 
 use super::{Backend, Candidate, Instance, Proven, process};

@@ -70,18 +70,18 @@ fn what_is_wrong_in_a_plugin_is_told_with_its_place() {
 
 /// A mechanism, what stands in the plugin's fourth line, and what is said of it.
 const KEYS: &[(&str, &str, &str)] = &[
-    ("wasm", "", "3:13: `mechanism` is `dylib`, `c` or `exec`, not `wasm`"),
-    ("exe", "", "3:13: `mechanism` is `dylib`, `c` or `exec`, not `exe`; did you mean `exec`?"),
-    ("\\u001b[31m", "", "3:13: `mechanism` is `dylib`, `c` or `exec`, not `\\u{1b}[31m`"),
+    ("wat", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `wat`"),
+    ("exe", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `exe`; did you mean `exec`?"),
+    ("\\u001b[31m", "", "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `\\u{1b}[31m`"),
     ("c", "artefact = \"tool\"", "4:1: unknown key `artefact`; did you mean `artifact`?"),
     (
         "c",
         "colour = \"tool\"",
         "4:1: unknown key `colour`; a plugin has `name`, `mechanism`, `artifact`, `crate`, `build`, `watch`, `mode`, \
-         `arguments`, `environment`, `set`, `directory`, `sha256`, `enabled` and `limits`",
+         `arguments`, `rpc`, `wasm`, `environment`, `set`, `directory`, `sha256`, `enabled` and `limits`",
     ),
     ("exec", "", "1:1: `artifact` is missing; write `artifact = \"greeter.sh\"`"),
-    ("exec", "crate = \"a\"", "4:1: `crate` is for libraries; an `exec` plugin has the program as its `artifact`"),
+    ("exec", "crate = \"a\"", "4:1: `crate` is for libraries; a plugin by `exec` has the program as its `artifact`"),
     (
         "dylib",
         "",
@@ -293,7 +293,7 @@ const DROP_INS: &[(&str, &str)] = &[
     (
         "[plugins]",
         "1:2: unknown key `plugins`; a plugin has `name`, `mechanism`, `artifact`, `crate`, `build`, `watch`, `mode`, \
-      `arguments`, `environment`, `set`, `directory`, `sha256`, `enabled` and `limits`",
+      `arguments`, `rpc`, `wasm`, `environment`, `set`, `directory`, `sha256`, `enabled` and `limits`",
     ),
     (
         "\n[[plugin]]",
