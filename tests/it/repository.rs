@@ -17,9 +17,10 @@ fn crates_depend_on_each_other_in_the_stated_directions_only() {
     let allowed = [
         ("pitstop-contract", vec![]),
         ("pitstop-macros", vec!["pitstop-contract"]),
-        ("pitstop-reloadable", vec!["pitstop-contract", "pitstop-macros"]),
+        ("pitstop-rpc", vec![]),
+        ("pitstop-reloadable", vec!["pitstop-contract", "pitstop-macros", "pitstop-rpc"]),
         ("pitstop-proof", vec!["pitstop-contract"]),
-        ("pitstop-host", vec!["pitstop-contract", "pitstop-proof", "pitstop-reloadable"]),
+        ("pitstop-host", vec!["pitstop-contract", "pitstop-proof", "pitstop-reloadable", "pitstop-rpc"]),
         ("pitstop-host-c", vec!["pitstop-host"]),
         ("pitstop-watcher", vec!["pitstop-contract", "pitstop-proof"]),
     ];
