@@ -10,9 +10,9 @@ pub(super) fn rows() -> Vec<Row> {
         row(Mechanism::Wasm, 0.5e6, 700.0, 1.18, 31e6, 3 << 20),
         row(Mechanism::Exec, 2.2e6, 1.1e6, 1.04, 2.4e6, 0),
     ];
-    for at in 0..2 {
-        rows[at].crash = behaviour(Outcome::TakesTheProgram);
-        rows[at].endless_loop = behaviour(Outcome::Hangs);
+    for row in rows.iter_mut().take(2) {
+        row.crash = behaviour(Outcome::TakesTheProgram);
+        row.endless_loop = behaviour(Outcome::Hangs);
     }
     rows[3].read_file = behaviour(Outcome::Denied);
     rows[1].figures.calls[4] =

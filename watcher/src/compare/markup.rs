@@ -8,7 +8,7 @@ pub(super) fn check(text: &str) {
         between(&rest[..at], open.last().copied());
         let end = at + rest[at..].find('>').unwrap_or_else(|| panic!("a tag without an end: {}", &rest[at..]));
         let tag = &rest[at + 1..end];
-        assert!(tag.matches('"').count() % 2 == 0, "a quote without its partner: <{tag}>");
+        assert!(tag.matches('"').count().is_multiple_of(2), "a quote without its partner: <{tag}>");
         if let Some(name) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(name), "closed in another order");
         } else if !tag.ends_with('/') {

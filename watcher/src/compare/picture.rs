@@ -127,46 +127,61 @@ fn curve(svg: &mut String, series: &Series<'_>, points: &[(f64, f64)]) {
 }
 
 /// What has one number for each mechanism.
+struct Panel {
+    title: &'static str,
+    scale: Scale,
+    value: fn(&Series<'_>) -> Option<f64>,
+    shown: fn(f64) -> String,
+}
+
+const PANELS: [Panel; 4] = [
+    Panel {
+        title: "first answer (log scale)",
+        scale: Scale::Log,
+        value: |series| series.figures.start_ns,
+        shown: units::time,
+    },
+    Panel { title: "reload (log scale)", scale: Scale::Log, value: |series| series.row?.reload_ns, shown: units::time },
+    Panel {
+        title: "compute ÷ native",
+        scale: Scale::Linear,
+        value: |series| series.row?.compute_times_native,
+        shown: units::times,
+    },
+    Panel {
+        title: "memory added",
+        scale: Scale::Linear,
+        value: |series| series.figures.memory_bytes.map(|bytes| bytes as f64),
+        shown: |bytes| units::megabytes(bytes as u64),
+    },
+];
+
 fn panels(svg: &mut String, series: &[Series<'_>]) {
-    let own = |series: &Series<'_>, value: fn(&Row) -> Option<f64>| series.row.and_then(value);
-    type Value<'v> = &'v dyn Fn(&Series<'_>) -> Option<f64>;
-    let panels: [(&str, Scale, Value<'_>, fn(f64) -> String); 4] = [
-        ("first answer (log scale)", Scale::Log, &|series| series.figures.start_ns, units::time),
-        ("reload (log scale)", Scale::Log, &|series| own(series, |row| row.reload_ns), units::time),
-        ("compute ÷ native", Scale::Linear, &|series| own(series, |row| row.compute_times_native), units::times),
-        ("memory added", Scale::Linear, &|series| series.figures.memory_bytes.map(|bytes| bytes as f64), |bytes| {
-            units::megabytes(bytes as u64)
-        }),
-    ];
-    for (at, (title, scale, value, shown)) in panels.into_iter().enumerate() {
+    for (at, panel) in PANELS.iter().enumerate() {
         let left = 24.0 + at as f64 * (PANEL + 8.0);
-        text(svg, left, BARS - 14.0, "text head", title);
-        let bars: Vec<(&Series<'_>, Option<f64>)> = series
-            .iter()
-            .map(|series| (series, value(series)))
-            // What is kept running is reloaded as what is not, and computes as fast.
-            .filter(|(series, value)| series.row.is_some() || value.is_some())
-            .collect();
+        text(svg, left, BARS - 14.0, "text head", panel.title);
+        let bars = series.iter().map(|series| (series, (panel.value)(series)));
+        // What is kept running is reloaded as what is not, and computes as fast.
+        let bars: Vec<_> = bars.filter(|(series, value)| series.row.is_some() || value.is_some()).collect();
         let values = || bars.iter().filter_map(|(_, value)| *value);
         let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));
         for (at, (series, value)) in bars.iter().enumerate() {
-            let top = BARS + at as f64 * BAR;
-            let name = if series.row.is_some() { &series.name } else { "kept" };
-            text(svg, left + NAMES - 6.0, top + 13.0, "text end", name);
-            let length = value.map_or(0.0, |value| scale.length(value, least, most));
-            if length > 0.0 {
-                let _ = writeln!(
-                    svg,
-                    "<rect class=\"f-{}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{length:.1}\" height=\"15\" rx=\"2\"/>",
-                    series.class,
-                    left + NAMES,
-                    top + 1.0
-                );
-            }
-            let words = value.map_or_else(|| "–".to_owned(), shown);
-            text(svg, left + NAMES + length + 6.0, top + 13.0, "text", &words);
+            let length = value.map_or(0.0, |value| panel.scale.length(value, least, most));
+            let words = value.map_or_else(|| "–".to_owned(), panel.shown);
+            bar(svg, series, [left, BARS + at as f64 * BAR, length], &words);
         }
     }
+}
+
+fn bar(svg: &mut String, series: &Series<'_>, [left, top, length]: [f64; 3], words: &str) {
+    let name = if series.row.is_some() { &series.name } else { "kept" };
+    text(svg, left + NAMES - 6.0, top + 13.0, "text end", name);
+    if length > 0.0 {
+        let (class, x, y) = (series.class, left + NAMES, top + 1.0);
+        let place = format!("x=\"{x:.1}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"15\" rx=\"2\"");
+        let _ = writeln!(svg, "<rect class=\"f-{class}\" {place}/>");
+    }
+    text(svg, left + NAMES + length + 6.0, top + 13.0, "text", words);
 }
 
 /// How long a bar is.

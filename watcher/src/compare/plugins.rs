@@ -53,7 +53,7 @@ impl Subject {
         let [live, first, second, other] =
             ["live", "first", "second", "other"].map(|name| folder.join(format!("{name}{suffix}")));
         let built_by = match mechanism {
-            Mechanism::C => c(workshop.folder(), [&first, &second, &other])?,
+            Mechanism::C => c(workshop, [&first, &second, &other])?,
             Mechanism::Wasm => wasm([&first, &second, &other]).map_err(cannot)?,
             Mechanism::Dylib | Mechanism::Rpc | Mechanism::Exec => {
                 rust(workshop, mechanism, [&first, &second, &other])?
@@ -119,9 +119,6 @@ fn configuration(mechanism: Mechanism, setting: Setting, file: &Path) -> String 
 fn rust(workshop: &Workshop, mechanism: Mechanism, files: [&Path; 3]) -> Result<String, String> {
     let package = format!("compare-{}", mechanism.name());
     let [first, second, other] = files;
-    let copy = |from: &Path, to: &Path| {
-        std::fs::copy(from, to).map(drop).map_err(|error| format!("cannot copy {}: {error}", from.display()))
-    };
     copy(&workshop.cargo(&package, &["second"])?, second)?;
     copy(&workshop.cargo(&package, &[])?, first)?;
     if mechanism == Mechanism::Dylib {
@@ -161,22 +158,35 @@ fn wasm(files: [&Path; 3]) -> std::io::Result<String> {
     Ok("WebAssembly's text".to_owned())
 }
 
-/// The source in C, thrice; returns the compiler.
-fn c(folder: &Path, files: [&Path; 3]) -> Result<String, String> {
+/// The source in C, thrice, or its twin in Rust where there is no C compiler; returns what has built it.
+fn c(workshop: &Workshop, files: [&Path; 3]) -> Result<String, String> {
     let compiler = std::env::var("CC").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "cc".to_owned());
-    let arguments = ["-std=c11", "-O2", "-ffp-contract=off", "-shared", "-fPIC"];
+    let source = workshop.folder().join("c/plugin.c");
     for (file, more) in files.into_iter().zip([&[][..], &["-DSECOND"], &["-DABI=999"]]) {
         let mut command = Command::new(&compiler);
-        command.args(arguments).args(more).arg("-o").arg(file).arg(folder.join("c/plugin.c"));
-        let output = command.output().map_err(|error| {
-            format!("no C compiler: `{compiler}` cannot be run: {error}; install one, or name it in `CC`")
-        })?;
+        command.args(["-std=c11", "-O2", "-ffp-contract=off", "-shared", "-fPIC"]).args(more).arg("-o").arg(file);
+        let output = match command.arg(&source).output() {
+            Ok(output) => output,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return c_in_rust(workshop, files),
+            Err(error) => return Err(format!("`{compiler}` cannot be run: {error}; name a C compiler in `CC`")),
+        };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(format!("`{compiler}` cannot build the plugin in C ({}): {said}", output.status));
         }
     }
     Ok(format!("{compiler} -O2"))
+}
+
+fn c_in_rust(workshop: &Workshop, files: [&Path; 3]) -> Result<String, String> {
+    for (file, features) in files.into_iter().zip([&[][..], &["second"], &["other"]]) {
+        copy(&workshop.cargo("compare-c", features)?, file)?;
+    }
+    Ok("cargo build --release, without a C compiler".to_owned())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    std::fs::copy(from, to).map(drop).map_err(|error| format!("cannot copy {}: {error}", from.display()))
 }
 
 #[cfg(test)]

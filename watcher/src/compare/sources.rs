@@ -17,6 +17,7 @@ embedded![
     "answer.rs",
     "kernel.rs",
     "c/pitstop_plugin.h",
+    "c/lib.rs",
     "c/plugin.c",
     "dylib/lib.rs",
     "exec/main.rs",
@@ -97,7 +98,8 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// All manifests: where each goes, and what is in it.
 pub(super) fn manifests(origin: &Origin) -> Vec<(&'static str, String)> {
-    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"host\", \"dylib\", \"rpc\", \"exec\"]\n".to_owned();
+    let workspace =
+        "[workspace]\nresolver = \"3\"\nmembers = [\"host\", \"dylib\", \"c\", \"rpc\", \"exec\"]\n".to_owned();
     let package = |name: &str, target: &str, features: &str, dependencies: &[String]| {
         format!(
             "[package]\nname = \"compare-{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\npublish = false\n\n{target}\n\n\
@@ -106,7 +108,8 @@ pub(super) fn manifests(origin: &Origin) -> Vec<(&'static str, String)> {
         )
     };
     let program = |name: &str| format!("[[bin]]\nname = \"compare-{name}\"\npath = \"main.rs\"");
-    let library = "[lib]\nname = \"compare_dylib\"\npath = \"lib.rs\"\ncrate-type = [\"cdylib\"]";
+    let library =
+        |name: &str| format!("[lib]\nname = \"compare_{name}\"\npath = \"lib.rs\"\ncrate-type = [\"cdylib\"]");
     let json = || "serde_json = \"1\"".to_owned();
     let (host, reloadable) = ("pitstop-host", "pitstop-reloadable");
     let by_feature = "rpc = [\"pitstop-host/rpc\"]\nwasm = [\"pitstop-host/wasm\"]";
@@ -114,7 +117,8 @@ pub(super) fn manifests(origin: &Origin) -> Vec<(&'static str, String)> {
     vec![
         ("Cargo.toml", workspace),
         ("host/Cargo.toml", package("host", &program("host"), by_feature, &[origin.dependency(host, ""), json()])),
-        ("dylib/Cargo.toml", package("dylib", library, "second = []", &[origin.dependency(reloadable, "")])),
+        ("dylib/Cargo.toml", package("dylib", &library("dylib"), "second = []", &[origin.dependency(reloadable, "")])),
+        ("c/Cargo.toml", package("c", &library("c"), "second = []\nother = []", &[])),
         ("rpc/Cargo.toml", package("rpc", &program("rpc"), "second = []", &[rpc])),
         ("exec/Cargo.toml", package("exec", &program("exec"), "second = []", &[json()])),
     ]
