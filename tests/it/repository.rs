@@ -64,7 +64,7 @@ fn the_readme_names_commands_that_exist() {
     for line in text.lines().map(str::trim).filter(|line| line.starts_with("cargo pitstop ")) {
         let verb = line.split_whitespace().nth(2).unwrap_or_default();
         assert!(
-            ["run", "watch", "undo", "redo", "restart", "doctor", "inspect", "demo"].contains(&verb),
+            ["run", "watch", "undo", "redo", "restart", "doctor", "inspect", "demo", "compare"].contains(&verb),
             "README.md says `{line}`"
         );
     }
