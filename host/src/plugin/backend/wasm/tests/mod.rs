@@ -2,6 +2,8 @@
 
 mod abuse;
 mod answers;
+// Elsewhere nothing is kept.
+#[cfg(unix)]
 mod cached;
 mod grants;
 mod mutants;

@@ -4,7 +4,7 @@ use super::*;
 use crate::plugin::spec::{Address, Host};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
-/// Connects to 127.0.0.1, at the port that is its input, and answers with whether that has begun, or else why not.
+/// Connects to 127.0.0.1, at the port that is its input, and answers with 0 in the first of five bytes, or why not in the last.
 fn connector() -> String {
     let imports = "(import \"wasi:sockets/network@0.2.0\" (instance $net
           (export \"network\" (type (sub resource)))
@@ -29,13 +29,21 @@ fn connector() -> String {
         (import \"wasi:sockets/instance-network@0.2.0\" (instance $own
           (alias outer 1 $network (type $outer)) (export \"network\" (type $n (eq $outer)))
           (export \"instance-network\" (func (result (own $n))))))
+        (import \"wasi:io/streams@0.2.0\" (instance $streams
+          (export \"input-stream\" (type (sub resource))) (export \"output-stream\" (type (sub resource)))))
+        (alias export $streams \"input-stream\" (type $input))
+        (alias export $streams \"output-stream\" (type $output))
         (import \"wasi:sockets/tcp@0.2.0\" (instance $tcp
+          (alias outer 1 $input (type $oi)) (export \"input-stream\" (type $i (eq $oi)))
+          (alias outer 1 $output (type $oo)) (export \"output-stream\" (type $o (eq $oo)))
           (alias outer 1 $network (type $on)) (export \"network\" (type $n (eq $on)))
           (alias outer 1 $error (type $oe)) (export \"error-code\" (type $e (eq $oe)))
           (alias outer 1 $address (type $oa)) (export \"ip-socket-address\" (type $a (eq $oa)))
           (export \"tcp-socket\" (type $s (sub resource)))
           (export \"[method]tcp-socket.start-connect\" (func (param \"self\" (borrow $s)) (param \"network\" (borrow $n))
-            (param \"remote-address\" $a) (result (result (error $e)))))))
+            (param \"remote-address\" $a) (result (result (error $e)))))
+          (export \"[method]tcp-socket.finish-connect\" (func (param \"self\" (borrow $s))
+            (result (result (tuple (own $i) (own $o)) (error $e)))))))
         (alias export $tcp \"tcp-socket\" (type $socket))
         (import \"wasi:sockets/tcp-create-socket@0.2.0\" (instance $create
           (alias outer 1 $error (type $oe)) (export \"error-code\" (type $e (eq $oe)))
@@ -48,11 +56,13 @@ fn connector() -> String {
         (core func $network (canon lower (func $own \"instance-network\")))
         (core func $create (canon lower (func $create \"create-tcp-socket\") (memory $shared-memory)))
         (core func $connect (canon lower (func $tcp \"[method]tcp-socket.start-connect\") (memory $shared-memory)))
-        (core instance $lent (export \"memory\" (memory $shared-memory)) (export \"network\" (func $network))
+        (core func $finish (canon lower (func $tcp \"[method]tcp-socket.finish-connect\") (memory $shared-memory)))
+        (core instance $lent (export \"finish\" (func $finish)) (export \"memory\" (memory $shared-memory)) (export \"network\" (func $network))
           (export \"create\" (func $create)) (export \"connect\" (func $connect)))";
     let own = "(import \"lent\" \"memory\" (memory $shared 1))
         (import \"lent\" \"network\" (func $network (result i32)))
         (import \"lent\" \"create\" (func $create (param i32 i32)))
+        (import \"lent\" \"finish\" (func $finish (param i32 i32)))
         (import \"lent\" \"connect\" (func $connect
           (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))";
     let zeros = "(i32.const 0) ".repeat(6);
@@ -61,7 +71,11 @@ fn connector() -> String {
          (if (i32.load8_u (i32.const 256)) (then (unreachable)))
          (call $connect (i32.load (i32.const 260)) (call $network) (i32.const 0) (i32.load16_u (local.get $at))
            (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1) {zeros} (i32.const 272))
-         (i32.store (i32.const 20) (i32.const 272)) (i32.store (i32.const 24) (i32.const 2)) (i32.const 16)"
+         (loop $again
+           (call $finish (i32.load (i32.const 260)) (i32.const 288))
+           (br_if $again (i32.and (i32.load8_u (i32.const 288))
+             (i32.eq (i32.load8_u (i32.const 292)) (i32.const {WOULD_BLOCK})))))
+         (i32.store (i32.const 20) (i32.const 288)) (i32.store (i32.const 24) (i32.const 5)) (i32.const 16)"
     );
     let text = component(imports, "(with \"lent\" (instance $lent))", own, &body);
     // The module's memory is the one that its imports write to.
@@ -69,8 +83,8 @@ fn connector() -> String {
     format!("{before}(export \"memory\" (memory $shared)){after}")
 }
 
-const BEGUN: u8 = 0;
-const ACCESS_DENIED: [u8; 2] = [1, 1];
+const ACCESS_DENIED: u8 = 1;
+const WOULD_BLOCK: u8 = 8;
 
 #[test]
 fn a_guest_connects_to_granted_addresses_and_to_no_other() {
@@ -79,13 +93,13 @@ fn a_guest_connects_to_granted_addresses_and_to_no_other() {
     let connect = |granted: Vec<Host>, granted_port: u16| {
         let network = granted.into_iter().map(|host| Address { host, port: granted_port }).collect();
         let guest = Plugin::new(connector()).with(|spec| spec.wasm.network = network).open();
-        guest.process(&port.to_le_bytes())
+        guest.process(&port.to_le_bytes()).map(|answer| if answer[0] == 0 { Ok(()) } else { Err(answer[4]) })
     };
     let ip = |last| Host::Ip(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
-    assert_eq!(connect(vec![ip(1)], port).expect("an answer")[0], BEGUN);
-    assert_eq!(connect(vec![Host::Name("localhost".to_owned())], port).expect("an answer")[0], BEGUN);
-    assert_eq!(connect(vec![ip(2)], port), Ok(ACCESS_DENIED.to_vec()), "another address");
-    assert_eq!(connect(vec![ip(1)], port ^ 1), Ok(ACCESS_DENIED.to_vec()), "another port");
+    assert_eq!(connect(vec![ip(1)], port), Ok(Ok(())));
+    assert_eq!(connect(vec![Host::Name("localhost".to_owned())], port), Ok(Ok(())));
+    assert_eq!(connect(vec![ip(2)], port), Ok(Err(ACCESS_DENIED)), "another address");
+    assert_eq!(connect(vec![ip(1)], port ^ 1), Ok(Err(ACCESS_DENIED)), "another port");
     // Without anything granted there are not even sockets.
     assert!(matches!(connect(Vec::new(), port), Err(PluginError::Panicked { .. })));
 }
