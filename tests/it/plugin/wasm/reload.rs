@@ -103,17 +103,18 @@ fn a_guest_that_does_not_compile_or_does_not_fit_leaves_the_old_version_until_it
         started.project.edit(file, good, bad);
         let rendered = started.watcher.build_failed();
         assert!(rendered.contains(says), "{plugin}: {rendered}");
-        started.project.write(file, &started.project.replaced(file, bad, good).replace("Hello", "Mended"));
+        started.project.write(file, &started.project.replaced(file, bad, good).replace("Hello", "Howdy"));
         started.watcher.goes_live(&format!("plugin:{plugin}"));
-        started.program.prints(&format!("Mended, pit crew, from {language}"));
+        started.program.prints(&format!("Howdy, pit crew, from {language}"));
     }
     // It compiles, and is not what the program calls.
     started.project.edit(TEXT, "(export \"pitstop_process\")", "(export \"process\")");
     let reasons = started.watcher.rejected();
     let told = reasons.iter().map(ToString::to_string).collect::<String>();
     assert!(told.contains("pitstop_process"), "{reasons:?}");
-    started.project.edit(TEXT, "(export \"process\")", "(export \"pitstop_process\") (; as before ;)");
-    started.project.edit(TEXT, "Mended", "Hello!");
+    let mended = started.project.replaced(TEXT, "(export \"process\")", "(export \"pitstop_process\")");
+    started.project.write(TEXT, &mended.replace("Howdy", "Hello"));
     started.watcher.goes_live("plugin:text");
+    started.program.prints("Hello, pit crew, from text");
     started.ends();
 }
