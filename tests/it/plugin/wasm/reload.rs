@@ -9,8 +9,8 @@ use std::process::Command;
 const C: &str = "plugins/c/greeter.c";
 const RUST: &str = "plugins/rust/src/lib.rs";
 const TEXT: &str = "plugins/text/greeter.wat";
-/// The plugins' names, and what they are written in.
-const ALL: [(&str, &str); 3] = [("c", "C"), ("wasm", "WebAssembly"), ("text", "text")];
+/// The plugins' names, and what they are written in, in the order in which the program greets.
+const ALL: [(&str, &str); 3] = [("c", "C"), ("text", "text"), ("wasm", "WebAssembly")];
 
 /// A session, and the program in it. The program is one of this crate's, so that wasmtime is compiled once for all tests.
 struct Started {
@@ -82,7 +82,7 @@ fn guests_in_c_in_rust_and_in_text_are_built_and_an_edit_of_each_is_live() {
     for (_, language) in ALL {
         started.program.prints(&format!("Hello, pit crew, from {language}"));
     }
-    for ((plugin, language), file) in ALL.into_iter().zip([C, RUST, TEXT]) {
+    for ((plugin, language), file) in ALL.into_iter().zip([C, TEXT, RUST]) {
         started.project.edit(file, "Hello", "Howdy");
         started.watcher.goes_live(&format!("plugin:{plugin}"));
         started.program.prints(&format!("Howdy, pit crew, from {language}"));
