@@ -39,8 +39,18 @@ pub fn command() -> PathBuf {
     built.clone()
 }
 
+/// The program of a package of the repository, built anew where it is another than before.
+#[must_use]
+pub fn built(package: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(cargo).args(["build", "--quiet", "--package", package]).current_dir(repository()).status();
+    assert!(status.is_ok_and(|status| status.success()), "{package} does not build");
+    scratch().join("debug").join(package)
+}
+
 /// The target directory of the repository.
-fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| repository().join("target"))
 }

@@ -64,7 +64,7 @@ fn the_readme_names_commands_that_exist() {
     for line in text.lines().map(str::trim).filter(|line| line.starts_with("cargo pitstop ")) {
         let verb = line.split_whitespace().nth(2).unwrap_or_default();
         assert!(
-            ["run", "watch", "undo", "redo", "restart", "doctor", "inspect", "demo"].contains(&verb),
+            ["run", "watch", "undo", "redo", "restart", "doctor", "inspect", "demo", "compare"].contains(&verb),
             "README.md says `{line}`"
         );
     }
@@ -81,6 +81,7 @@ fn the_examples_end_by_themselves() {
         ("arena", "arena_rules", "frame 59"),
         ("swarm", "flock", "frame 59"),
         ("greeter", "plugin:rust", "from the shell"),
+        ("kv", "plugin:rust", "adds"),
     ] {
         let mut command = std::process::Command::new(pitstop_tests::command());
         command.args(["pitstop", "run", example, "--json"]).current_dir(repository());

@@ -186,3 +186,6 @@ fn cut(text: &str, longest: usize) -> String {
         Some((end, _)) => format!("{:?}... ({} bytes)", &text[..end], text.len()),
     }
 }
+
+#[cfg(test)]
+mod tests;

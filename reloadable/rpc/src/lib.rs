@@ -6,6 +6,8 @@
 
 mod address;
 mod broker;
+#[cfg(test)]
+mod echo;
 pub mod environment;
 pub mod handshake;
 pub mod plugin;

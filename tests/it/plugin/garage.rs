@@ -32,6 +32,21 @@ impl Garage {
         garage
     }
 
+    /// With one plugin, `echo`, that speaks go-plugin's protocol, whose configuration has `more` lines.
+    pub(super) fn with_peer(program: &Path, more: &str) -> Self {
+        let garage = Self::new();
+        garage.program("peer", &std::fs::read(program).expect("a program"));
+        let plugin = "[[plugin]]\nname = \"echo\"\nmechanism = \"rpc\"\nartifact = \"peer\"\n";
+        garage.write("pitstop.toml", &format!("{plugin}{more}"));
+        garage
+    }
+
+    /// Why the only plugin has no version.
+    pub(super) fn problem(&self) -> String {
+        let list = self.open().list();
+        list[0].problem.clone().unwrap_or_else(|| panic!("it has no problem: {list:?}"))
+    }
+
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }

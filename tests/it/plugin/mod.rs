@@ -9,5 +9,6 @@ mod languages;
 mod registry;
 mod reload;
 mod routes;
+mod rpc;
 mod session;
 mod wasm;

@@ -49,10 +49,15 @@ impl Broker {
         (broker.clone(), GrpcBrokerServer::new(Offered { broker, queue }))
     }
 
-    /// Takes what the other end sends, until it ends.
+    /// Takes what the other end sends, until it ends or the broker is closed.
     async fn receive(&self, mut stream: Streaming<ConnInfo>) {
+        let mut closed = self.0.closed.subscribe();
         loop {
-            match stream.next().await {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                _ = closed.wait_for(|closed| *closed) => return,
+            };
+            match next {
                 Some(Ok(info)) => self.received(info).await,
                 Some(Err(status)) => {
                     log::debug!("the broker's stream has ended: {}", status.message());
@@ -63,7 +68,7 @@ impl Broker {
         }
     }
 
-    async fn received(&self, info: ConnInfo) {
+    pub(super) async fn received(&self, info: ConnInfo) {
         match &info.knock {
             None => self.0.pending.put(info),
             Some(Knock { ack: false, .. }) => {

@@ -13,8 +13,8 @@ use crate::transport::{Channel, ConnectError, Connections, Listener, connect, se
 use pending::Pending;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;
@@ -30,7 +30,8 @@ pub struct Broker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     last: AtomicU32,
-    outgoing: mpsc::Sender<ConnInfo>,
+    /// `None` when it is closed: the stream to the other end then ends as well.
+    outgoing: Mutex<Option<mpsc::Sender<ConnInfo>>>,
     pending: Pending,
     tls: Option<Mutual>,
     sockets: SocketPlace,
@@ -43,7 +44,7 @@ impl Broker {
         let (outgoing, queue) = mpsc::channel(64);
         let inner = Inner {
             last: AtomicU32::new(0),
-            outgoing,
+            outgoing: Mutex::new(Some(outgoing)),
             pending: Pending::default(),
             tls,
             sockets,
@@ -122,14 +123,17 @@ impl Broker {
 
     /// Ends what is served by it, and whoever waits.
     pub fn close(&self) {
+        self.outgoing().take();
         self.0.closed.send_replace(true);
     }
 
     async fn send(&self, info: ConnInfo) -> Result<(), BrokerError> {
-        if *self.0.closed.borrow() {
-            return Err(BrokerError::Closed);
-        }
-        self.0.outgoing.send(info).await.map_err(|_| BrokerError::Closed)
+        let outgoing = self.outgoing().clone().ok_or(BrokerError::Closed)?;
+        outgoing.send(info).await.map_err(|_| BrokerError::Closed)
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Option<mpsc::Sender<ConnInfo>>> {
+        self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,8 +149,15 @@ impl Served {
     /// Until the other end has connected, and has ended all its connections since.
     pub async fn until_left(&self) {
         let mut open = self.connections.watch();
-        let _ = open.wait_for(|open| *open > 0).await;
-        let _ = open.wait_for(|open| *open == 0).await;
+        let _ = open.wait_for(|open| open.ever > 0 && open.now == 0).await;
+    }
+
+    /// Ends it, and returns when its socket is removed. Connections last until their ends close them.
+    pub async fn end(mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            let _ = task.await;
+        }
     }
 
     /// Serves on until the broker is closed.
@@ -211,3 +222,6 @@ impl std::error::Error for BrokerError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,7 @@ const NAME: &str = "plugin0123456789";
 pub struct Listener {
     kind: Kind,
     address: Address,
-    /// Dropped last.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
 }
 
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl Listener {
         let file = SocketFile::new(&path);
         super::group::permit(&path, place.group.as_deref())?;
         let address = Address::Unix(path.to_path_buf());
-        Ok(Self { kind: Kind::Unix(listener), address, _file: Some(file) })
+        Ok(Self { kind: Kind::Unix(listener), address, file: Some(file) })
     }
 
     /// On a port of this machine only: the first free one of these, any if not said.
@@ -86,7 +85,7 @@ impl Listener {
             match TcpListener::bind(("127.0.0.1", port)).await {
                 Ok(listener) => {
                     let address = Address::Tcp(listener.local_addr()?.to_string());
-                    return Ok(Self { kind: Kind::Tcp(listener), address, _file: None });
+                    return Ok(Self { kind: Kind::Tcp(listener), address, file: None });
                 }
                 Err(error) => last = error,
             }
@@ -110,8 +109,9 @@ impl Listener {
 
     /// All connections. Those to be encrypted that fail to agree are logged, and hold up no others.
     #[must_use]
-    pub fn incoming(self, tls: Option<Arc<rustls::ServerConfig>>) -> Incoming {
+    pub fn incoming(mut self, tls: Option<Arc<rustls::ServerConfig>>) -> Incoming {
         let (sender, receiver) = mpsc::channel(16);
+        let file = self.file.take();
         let task = tokio::spawn(async move {
             let acceptor = tls.map(TlsAcceptor::from);
             loop {
@@ -125,7 +125,7 @@ impl Listener {
                 }
             }
         });
-        Incoming { receiver, task }
+        Incoming { receiver, task, _file: file }
     }
 
     async fn accept_socket(&self) -> io::Result<Socket> {
@@ -162,6 +162,8 @@ fn admit(socket: Socket, acceptor: Option<TlsAcceptor>, sender: mpsc::Sender<Str
 pub struct Incoming {
     receiver: mpsc::Receiver<Stream>,
     task: tokio::task::JoinHandle<()>,
+    /// Removed with it, and not only when the task has come to its end.
+    _file: Option<SocketFile>,
 }
 
 impl futures_core::Stream for Incoming {

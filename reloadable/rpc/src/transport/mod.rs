@@ -10,7 +10,7 @@ mod stream;
 pub use connect::{Channel, ConnectError, connect};
 pub(crate) use listen::remove_files;
 pub use listen::{Incoming, Listener};
-pub use serve::{Connections, serve};
+pub use serve::{Connections, Open, serve};
 pub use stream::Stream;
 
 /// So much may be on its way on one connection before the other end has taken it: a message of some megabytes does not
@@ -20,3 +20,6 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 const FRAME: u32 = 256 * 1024;
 /// All headers of a call together, in bytes.
 const HEADERS: u32 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

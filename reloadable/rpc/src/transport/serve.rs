@@ -38,23 +38,35 @@ pub async fn serve(
 
 /// How many connections are open.
 #[derive(Clone, Debug)]
-pub struct Connections(Arc<watch::Sender<usize>>);
+pub struct Connections(Arc<watch::Sender<Open>>);
+
+/// How many connections there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Now.
+    pub now: usize,
+    /// And were since the beginning.
+    pub ever: u64,
+}
 
 impl Connections {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(0)))
+        Self(Arc::new(watch::Sender::new(Open::default())))
     }
 
     /// Now, and whenever it changes.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<usize> {
+    pub fn watch(&self) -> watch::Receiver<Open> {
         self.0.subscribe()
     }
 
     fn count(&self, mut stream: Stream) -> Stream {
-        self.0.send_modify(|open| *open += 1);
+        self.0.send_modify(|open| {
+            open.now += 1;
+            open.ever += 1;
+        });
         stream.counted = Some(Counted(self.clone()));
         stream
     }
@@ -72,6 +84,6 @@ pub(super) struct Counted(Connections);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.0.send_modify(|open| *open -= 1);
+        self.0.0.send_modify(|open| open.now -= 1);
     }
 }
