@@ -4,6 +4,7 @@
 
 use pitstop_host::{Event, Events, Pitstop, Plugin, PluginHandle, Plugins};
 use pitstop_tests::repository;
+use rustix::time::{ClockId, clock_gettime};
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Sizes that take about 20 ms each.
-const COMPUTE: [&str; 5] = ["mandelbrot 224", "primes 2000000", "fnv 16384", "matrix 256", "fib 33"];
+const COMPUTE: [&str; 5] = ["mandelbrot 448", "primes 5000000", "fnv 16384", "matrix 320", "fib 36"];
 /// Each is measured so often, in turn with the others.
 const ROUNDS: usize = 15;
 const SIXTEEN: &[u8] = b"sixteen letters.";
@@ -96,7 +97,9 @@ fn compute(plugins: &Plugins) {
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
             for (way, times) in ways.iter().zip(&mut times) {
-                times.push(time(1, || drop(black_box(way.process(work.as_bytes())))));
+                let begun = on_processor();
+                drop(black_box(way.process(work.as_bytes())));
+                times.push((on_processor() - begun).as_secs_f64());
             }
         }
         let [native, kernel, unlimited] = times.map(median);
@@ -204,6 +207,12 @@ fn resident() -> u64 {
 fn row(what: &str, value: f64, unit: &str, target: f64) {
     let verdict = if value <= target { "within" } else { "OVER" };
     println!("{what:50} {value:9.3} {unit:2}   {verdict} {target} {unit}");
+}
+
+/// How long this thread has had a processor: what others do on this machine counts for less than by the clock.
+fn on_processor() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("not before the beginning")
 }
 
 /// The seconds of a call.
