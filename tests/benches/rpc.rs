@@ -189,8 +189,7 @@ impl Typed {
     fn new(program: &Path, tls: Tls) -> Self {
         let pitstop = Pitstop::new(program, tls);
         let channel = pitstop.plugins.channel("echo").expect("a plugin with services");
-        let client =
-            PluginClient::new(channel).max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE);
+        let client = PluginClient::new(channel).max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE);
         Self { pitstop, client, runtime: Runtime::new().expect("a runtime") }
     }
 }

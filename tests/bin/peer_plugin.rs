@@ -2,11 +2,11 @@
 
 use pitstop_reloadable::rpc::{Broker, ServePlugin, Server, logger};
 use pitstop_reloadable::{Metadata, Plugin, PluginError};
+use pitstop_tests::Adder;
 use pitstop_tests::peer::adder_client::AdderClient;
 use pitstop_tests::peer::adder_server::AdderServer;
 use pitstop_tests::peer::peer_server::{Peer, PeerServer};
 use pitstop_tests::peer::{AtHost, Bytes, Echoed, Lent, Nothing, Sum};
-use pitstop_tests::Adder;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_stream::{Stream, StreamExt};

@@ -64,7 +64,8 @@ fn run() -> Result<(), String> {
 /// Does one thing by one plugin: that of this name, or the first that can be called.
 fn one(plugins: &Plugins, name: Option<&str>, command: &[String]) -> Result<(), String> {
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    let list: Vec<PluginInfo> = settled(plugins).into_iter().filter(|it| name.is_none_or(|name| it.name == name)).collect();
+    let list: Vec<PluginInfo> =
+        settled(plugins).into_iter().filter(|it| name.is_none_or(|name| it.name == name)).collect();
     let Some(live) = list.iter().find(|plugin| plugin.state == PluginState::Live) else {
         let problems: Vec<&str> = list.iter().filter_map(|plugin| plugin.problem.as_deref()).collect();
         return Err(if problems.is_empty() { "there is no such plugin".to_owned() } else { problems.join("\n") });
@@ -122,7 +123,8 @@ struct Sums;
 impl Adder for Sums {
     async fn sum(&self, pair: Request<SumRequest>) -> Result<Response<SumResponse>, Status> {
         let SumRequest { one, other } = pair.into_inner();
-        let sum = one.checked_add(other).ok_or_else(|| Status::out_of_range(format!("{one} and {other} are too much")))?;
+        let sum =
+            one.checked_add(other).ok_or_else(|| Status::out_of_range(format!("{one} and {other} are too much")))?;
         Ok(Response::new(SumResponse { sum }))
     }
 }

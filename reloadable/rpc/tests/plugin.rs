@@ -253,15 +253,15 @@ fn a_plugin_whose_host_is_killed_ends_and_one_that_stays_is_reached_by_the_next(
         let sockets = tempfile::tempdir().unwrap();
         let place = SocketPlace { folder: Some(sockets.path().to_owned()), group: None };
         let cookie = Cookie::default();
-        let offer =
-            Offer { cookie: &cookie, versions: &[3], ports: None, certificate: None, sockets: &place };
+        let offer = Offer { cookie: &cookie, versions: &[3], ports: None, certificate: None, sockets: &place };
         // The host is a shell, which is killed as soon as the plugin serves.
         let mut host = Command::new("sh");
         host.args(["-c", "\"$0\" $1 & echo pid $!; wait"]).arg(echo()).arg(stays);
         let mut host = host.envs(offer.variables()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map(Result::unwrap);
         let lines: Vec<_> = lines.by_ref().take(2).collect();
-        let (pid, handshake) = if lines[0].starts_with("pid") { (&lines[0], &lines[1]) } else { (&lines[1], &lines[0]) };
+        let (pid, handshake) =
+            if lines[0].starts_with("pid") { (&lines[0], &lines[1]) } else { (&lines[1], &lines[0]) };
         let pid = rustix::process::Pid::from_raw(pid[4..].parse().unwrap()).unwrap();
         let end = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
         host.kill().unwrap();

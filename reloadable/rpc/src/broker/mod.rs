@@ -13,8 +13,8 @@ use crate::transport::{Channel, ConnectError, Connections, Listener, connect, se
 use pending::Pending;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tonic::service::Routes;

@@ -140,7 +140,10 @@ async fn a_socket_in_a_folder_whose_path_is_too_long_is_refused_before_it_is_mad
     assert!(error.get_ref().unwrap().downcast_ref::<AddressError>().is_some(), "{error}");
     let gone = SocketPlace { folder: Some(folder.path().join("gone")), group: None };
     let error = Listener::unix(&gone).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot make a socket in `{}`: ", folder.path().join("gone").display())), "{error}");
+    assert!(
+        error.starts_with(&format!("cannot make a socket in `{}`: ", folder.path().join("gone").display())),
+        "{error}"
+    );
 }
 
 #[tokio::test]

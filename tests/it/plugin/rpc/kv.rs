@@ -16,7 +16,10 @@ fn what_one_pair_keeps_another_one_finds() {
         }
         let sum = (10 * (number + 1)).to_string();
         assert_eq!(example.says(host, plugin, &["add", "sum", "10"]), sum, "{host} {plugin}: by the host's adder");
-        assert_eq!(example.says(host, plugin, &["add", &key, "1"]), format!("{key} is \"a text\", which is no number to add to"));
+        assert_eq!(
+            example.says(host, plugin, &["add", &key, "1"]),
+            format!("{key} is \"a text\", which is no number to add to")
+        );
         assert_eq!(example.says(host, plugin, &["get", "nothing"]), "nothing is kept under nothing", "{host} {plugin}");
         let refused = example.says(host, plugin, &["put", "../etc", "x"]);
         assert!(refused.starts_with("\"../etc\" is no key"), "{host} {plugin}: {refused}");
@@ -35,7 +38,12 @@ impl Example {
     fn new() -> Self {
         let folder = repository().join("examples/kv");
         let garage = Garage::new();
-        for file in ["plugins/rust/plugin.toml", "plugins/rust/src/main.rs", "plugins/rust/Cargo.toml", "plugins/go/plugin.toml"] {
+        for file in [
+            "plugins/rust/plugin.toml",
+            "plugins/rust/src/main.rs",
+            "plugins/rust/Cargo.toml",
+            "plugins/go/plugin.toml",
+        ] {
             garage.write(file, &std::fs::read_to_string(folder.join(file)).expect("a file of the example"));
         }
         garage.write("plugins/go/main.go", "");

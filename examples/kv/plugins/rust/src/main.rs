@@ -2,9 +2,7 @@
 
 use kv::adder_client::AdderClient;
 use kv::kv_server::{Kv, KvServer};
-use kv::{
-    AddRequest, AddResponse, GetRequest, GetResponse, PutRequest, PutResponse, SumRequest,
-};
+use kv::{AddRequest, AddResponse, GetRequest, GetResponse, PutRequest, PutResponse, SumRequest};
 use pitstop_reloadable::rpc::{Broker, Cookie, Server, logger};
 use std::env::var_os;
 use std::io::{ErrorKind, Write};
@@ -104,7 +102,8 @@ fn folder() -> Result<PathBuf, String> {
     let set = |name| var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let caches = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let folder = set("KV_DATA").or_else(|| Some(caches()?.join("pitstop-kv")));
-    let folder = folder.ok_or("no folder to keep anything in: neither HOME nor XDG_CACHE_HOME is set; set KV_DATA to one")?;
+    let folder =
+        folder.ok_or("no folder to keep anything in: neither HOME nor XDG_CACHE_HOME is set; set KV_DATA to one")?;
     let made = std::fs::create_dir_all(&folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
