@@ -156,11 +156,11 @@ impl Post {
 #[cfg(all(unix, feature = "rpc"))]
 impl Post {
     /// Begins a call of a service of the program's own, on the version that is live.
-    pub(crate) fn typed(&self) -> Result<super::backend::rpc::Route, String> {
+    pub(crate) fn typed(&self, key: Option<&str>) -> Result<super::backend::rpc::Route, String> {
         let typed = self.live.with(|routing, lane| {
             let version = match routing {
                 Routing::One(version) => version,
-                Routing::Split(split) => split.pick(None),
+                Routing::Split(split) => split.pick(key),
                 Routing::Away(why) => return Err(self.unavailable(why).to_string()),
             };
             match version.waits_for() {

@@ -53,20 +53,41 @@ pub(super) fn block_on<F: Future>(future: F, until: Option<Instant>) -> Option<F
     }
 }
 
-/// Waits to be woken, awake at first.
+/// Waits to be woken, awake at first. Whether it was, before the time was over.
 fn is_woken(caller: &Caller, until: Option<Instant>) -> bool {
-    let begun = Instant::now();
-    loop {
-        if caller.woken.load(Ordering::Acquire) {
-            return true;
+    if let Some(_awake) = Awake::begin() {
+        let begun = Instant::now();
+        while begun.elapsed() < AWAKE_FOR {
+            if caller.woken.load(Ordering::Acquire) {
+                return true;
+            }
+            std::thread::yield_now();
         }
-        let now = Instant::now();
-        match until.map(|until| until.saturating_duration_since(now)) {
+    }
+    while !caller.woken.load(Ordering::Acquire) {
+        match until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(Duration::ZERO) => return false,
-            _ if now - begun < AWAKE_FOR => std::thread::yield_now(),
             Some(left) => std::thread::park_timeout(left),
             None => std::thread::park(),
         }
+    }
+    true
+}
+
+/// A thread that waits awake. One does: more would keep the plugin from its processor.
+struct Awake;
+
+static IS_ONE_AWAKE: AtomicBool = AtomicBool::new(false);
+
+impl Awake {
+    fn begin() -> Option<Self> {
+        (!IS_ONE_AWAKE.swap(true, Ordering::Acquire)).then_some(Self)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        IS_ONE_AWAKE.store(false, Ordering::Release);
     }
 }
 

@@ -13,14 +13,10 @@ use pitstop_reloadable::PluginError;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 use tower::Service;
-
-/// How long it may take until it is known why a connection broke.
-const REASON_WITHIN: Duration = Duration::from_secs(2);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
@@ -39,6 +35,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send
 #[derive(Clone)]
 pub struct Channel {
     post: Arc<Post>,
+    key: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Channel {
@@ -49,7 +46,17 @@ impl std::fmt::Debug for Channel {
 
 impl Channel {
     pub(crate) fn new(post: Arc<Post>) -> Self {
-        Self { post }
+        Self { post, key: None }
+    }
+
+    /// The same for somebody: with a [`sticky`](crate::Route::sticky) route the key says which version gets the calls.
+    #[must_use]
+    pub fn keyed(&self, key: &str) -> Self {
+        Self { post: Arc::clone(&self.post), key: Some(key.into()) }
+    }
+
+    fn typed(&self) -> Result<Route, Status> {
+        self.post.typed(self.key.as_deref()).map_err(Status::unavailable)
     }
 
     /// The version that is live now, to make several calls to it, or to open connections by its broker: a number of the broker's
@@ -64,7 +71,7 @@ impl Channel {
 
     async fn begin(&self) -> Result<(Arc<Connection>, Begun), Status> {
         loop {
-            let shared = match self.post.typed().map_err(Status::unavailable)? {
+            let shared = match self.typed()? {
                 Route::Begun(connection, begun) => return Ok((connection, begun)),
                 Route::Starting(shared) => shared,
                 Route::Waiting(version) => {
@@ -131,10 +138,10 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         // A call begins when it is made, and not when it is first waited for.
-        let typed = self.post.typed();
+        let typed = self.typed();
         let own = self.clone();
         Box::pin(async move {
-            let (connection, begun) = match typed.map_err(Status::unavailable)? {
+            let (connection, begun) = match typed? {
                 Route::Begun(connection, begun) => (connection, begun),
                 Route::Starting(_) | Route::Waiting(_) => own.begin().await?,
             };
@@ -189,7 +196,7 @@ impl Service<Request<Body>> for Pinned {
     }
 }
 
-async fn call(connection: &Connection, request: Request<Body>, begun: Begun) -> Result<Response<Body>, Status> {
+async fn call(connection: &Arc<Connection>, request: Request<Body>, begun: Begun) -> Result<Response<Body>, Status> {
     let mut channel = connection.channel();
     let answer = async {
         std::future::poll_fn(|context| channel.poll_ready(context)).await?;
@@ -205,19 +212,16 @@ async fn call(connection: &Connection, request: Request<Body>, begun: Begun) -> 
 }
 
 /// After the end of the process: how that was.
-async fn reason(connection: &Connection, status: Status) -> Status {
+async fn reason(connection: &Arc<Connection>, status: Status) -> Status {
     if !status::is_of_transport(&status) {
         return status;
     }
     let Ok(runtime) = runtime() else { return status };
-    connection.found_broken();
-    let waiting = {
-        let _runtime = runtime.enter();
-        tokio::time::timeout(REASON_WITHIN, connection.lost())
-    };
-    match waiting.await {
-        Ok(error) => Status::unavailable(error.to_string()),
-        Err(_) => Status::unavailable(status::told(&status)),
+    let own = Arc::clone(connection);
+    // The program's own runtime need have no clock.
+    match runtime.spawn(async move { own.why_broken().await }).await {
+        Ok(Some(error)) => Status::unavailable(error.to_string()),
+        _ => status,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::journal::Journal;
 use super::shared::Shared;
+use super::status;
 use super::stdio;
 use crate::lock::lock;
 use crate::plugin::backend::Description;
-use crate::plugin::spec::Spec;
 use pitstop_reloadable::PluginError;
 use pitstop_rpc::proto::go_plugin::Empty;
 use pitstop_rpc::proto::go_plugin::grpc_controller_client::GrpcControllerClient;
@@ -24,13 +24,15 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tonic::Code;
 
+/// How long it may take until it is known why a connection broke.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Whom to connect to.
 pub(super) struct Connect {
     pub(super) address: Address,
     /// Of the application's protocol.
     pub(super) version: u32,
     pub(super) mutual: Option<Mutual>,
-    pub(super) spec: Arc<Spec>,
     /// Where this end makes its own.
     pub(super) sockets: PathBuf,
     pub(super) journal: Journal,
@@ -63,7 +65,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, and asks the plugin how it is and what it is.
     pub(super) async fn open(connect: Connect) -> Result<Self, Unwell> {
-        let Connect { address, version, mutual, spec, sockets, journal } = connect;
+        let Connect { address, version, mutual, sockets, journal } = connect;
         let channel = transport::connect(&address, mutual.as_ref().map(|mutual| mutual.client.clone())).await.map_err(
             |error| Unwell {
                 expected: format!("that it listens where its handshake says, at {address}"),
@@ -77,7 +79,6 @@ impl Connection {
         let described = describe(&channel).await?;
         let is_described = described.is_some();
         let Described { name, version: said, capabilities, keeps_state } = described.unwrap_or_default();
-        let _ = spec;
         Ok(Self {
             channel,
             broker,
@@ -104,18 +105,26 @@ impl Connection {
     }
 
     /// Waits for its process to be gone: why it is.
-    pub(super) async fn lost(&self) -> PluginError {
+    async fn lost(&self) -> PluginError {
         let mut lost = self.lost.subscribe();
         let found = lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
         found.unwrap_or_else(|| PluginError::failed("the connection to it has ended"))
     }
 
-    /// It was found to be closed; mostly because its process ends.
-    pub(super) fn found_broken(&self) {
+    /// A call has failed on its way. Whether that is since the connection broke, and then why; mostly because the process ends.
+    pub(super) async fn why_broken(&self) -> Option<PluginError> {
+        let request = HealthCheckRequest { service: HEALTH_SERVICE.to_owned() };
+        let mut health = HealthClient::new(self.channel.clone());
+        // One call may be reset, and others go on.
+        match tokio::time::timeout(KNOWN_WITHIN, health.check(request)).await {
+            Ok(Err(status)) if status::is_of_transport(&status) => {}
+            _ => return None,
+        }
         self.is_broken.store(true, Ordering::Release);
         if let Some(shared) = self.wake.get().and_then(Weak::upgrade) {
             shared.wake();
         }
+        tokio::time::timeout(KNOWN_WITHIN, self.lost()).await.ok()
     }
 
     /// Whom to wake when it is found to be closed.
@@ -197,7 +206,7 @@ async fn healthy(channel: &Channel) -> Result<(), Unwell> {
             other => Err(Unwell { expected: expected(), found: other.as_str_name().to_owned() }),
         },
         Err(status) if status.code() == Code::Unimplemented => Ok(()),
-        Err(status) => Err(Unwell { expected: expected(), found: super::status::told(&status) }),
+        Err(status) => Err(Unwell { expected: expected(), found: status::told(&status) }),
     }
 }
 
@@ -208,7 +217,7 @@ async fn describe(channel: &Channel) -> Result<Option<Described>, Unwell> {
         Err(status) if status.code() == Code::Unimplemented => Ok(None),
         Err(status) => {
             let expected = "an answer to pitstop.v1.Plugin/Describe".to_owned();
-            Err(Unwell { expected, found: super::status::told(&status) })
+            Err(Unwell { expected, found: status::told(&status) })
         }
     }
 }

@@ -21,9 +21,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tonic::{Request, Status};
 
-/// How long it may take until it is known why a connection broke.
-const REASON_WITHIN: Duration = Duration::from_secs(2);
-
 pub(super) struct Rpc {
     shared: Arc<Shared>,
     /// Owns the process.
@@ -117,9 +114,7 @@ impl Rpc {
         if !status::is_of_transport(status) {
             return status::error(status, self.bounds());
         }
-        connection.found_broken();
-        block_on(connection.lost(), Some(Instant::now() + REASON_WITHIN))
-            .unwrap_or_else(|| PluginError::failed(status::told(status)))
+        block_on(connection.why_broken(), None).flatten().unwrap_or_else(|| PluginError::failed(status::told(status)))
     }
 
     fn end(&mut self, order: Order) {

@@ -55,7 +55,6 @@ pub(super) fn attach(spec: &Arc<Spec>, to: &Reattach, journal: &Journal) -> Resu
         address,
         version: to.version,
         mutual: None,
-        spec: Arc::clone(spec),
         sockets: sockets.folder().to_owned(),
         journal: journal.clone(),
     };

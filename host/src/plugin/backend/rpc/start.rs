@@ -77,7 +77,6 @@ impl Launch {
             address: handshake.address.clone(),
             version: handshake.app_version,
             mutual: self.mutual(&handshake, identity, &output)?,
-            spec: Arc::clone(&self.spec),
             sockets: sockets.folder().to_owned(),
             journal: self.journal.clone(),
         };

@@ -18,6 +18,9 @@ pub(super) struct Bounds {
 /// A status that the plugin has sent.
 pub(super) fn error(status: &Status, bounds: Bounds) -> PluginError {
     let message = status.message().to_owned();
+    if has_run_out_of_time(status) {
+        return PluginError::TimedOut { limit: bounds.time };
+    }
     match status.metadata().get(ERROR_METADATA).and_then(|kind| kind.to_str().ok()) {
         Some("panicked") => return PluginError::Panicked { message },
         Some("unsupported") => return PluginError::Unsupported { verb: message },
@@ -35,10 +38,19 @@ pub(super) fn error(status: &Status, bounds: Bounds) -> PluginError {
     }
 }
 
-/// Whether the status was made here, since the connection broke.
+/// Whether the status was made here, and not by the plugin: mostly since the connection broke.
 pub(super) fn is_of_transport(status: &Status) -> bool {
     use std::error::Error as _;
-    status.source().is_some() && !matches!(status.code(), Code::OutOfRange | Code::DeadlineExceeded)
+    let is_limit = matches!(status.code(), Code::OutOfRange | Code::DeadlineExceeded) || has_run_out_of_time(status);
+    status.source().is_some() && !is_limit
+}
+
+/// Whether the call's own time is over: noticed here, or by a plugin that is served by tonic too.
+fn has_run_out_of_time(status: &Status) -> bool {
+    let first = std::error::Error::source(status);
+    let mut causes = std::iter::successors(first, |error| error.source());
+    causes.any(|error| error.is::<tonic::TimeoutExpired>())
+        || (status.code() == Code::Cancelled && status.message() == "Timeout expired")
 }
 
 /// A status in words, with what is behind it.
@@ -77,6 +89,16 @@ mod tests {
         panicked.metadata_mut().insert(ERROR_METADATA, "panicked".parse().expect("a value"));
         assert_eq!(error(&panicked, BOUNDS), PluginError::Panicked { message: "boom".to_owned() });
         assert_eq!(error(&Status::not_found("key"), BOUNDS), PluginError::failed("NotFound: key"));
+    }
+
+    #[test]
+    fn the_end_of_a_calls_time_is_no_broken_connection() {
+        let here = Status::from_error(Box::new(tonic::TimeoutExpired(())));
+        let there = Status::cancelled("Timeout expired");
+        for status in [here, there] {
+            assert!(!is_of_transport(&status), "{status:?}");
+            assert_eq!(error(&status, BOUNDS).kind(), "timed-out");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The table `rpc`: what is read from it, and what is said of faults in it.
 
 use super::*;
-use crate::plugin::spec::{Reattach, ReattachAddress, Rpc};
 
 fn text(rpc: &str) -> String {
     format!("[[plugin]]\nname = \"kv\"\nmechanism = \"rpc\"\nartifact = \"tool\"\n{rpc}\n")
@@ -74,6 +73,7 @@ const FAULTS: &[(&str, &str)] = &[
 #[cfg(all(unix, feature = "rpc"))]
 #[test]
 fn the_table_is_read_and_without_it_go_plugins_usual_values_hold() {
+    use crate::plugin::spec::{Reattach, ReattachAddress, Rpc};
     let place = Place::new();
     place.write("pitstop.toml", text(""));
     assert_eq!(read(&place.at("pitstop.toml")).expect("good").plugins[0].rpc, Rpc::default());

@@ -1,7 +1,12 @@
 //! Programs whose handshake is none, or promises what they do not keep.
 
 use super::{Plugin, assert_says};
-use crate::plugin::spec::Tls;
+use crate::plugin::backend::{Instance, backend, prove};
+use crate::plugin::config::Policy;
+use crate::plugin::spec::{Mechanism, Tls};
+use crate::plugin::stage::{Staging, stage};
+use pitstop_contract::{Generation, Reason, Rule};
+use std::sync::Arc;
 
 #[test]
 fn a_program_that_says_nothing_in_time_is_refused_and_ended() {
@@ -107,4 +112,23 @@ impl Plugin {
         assert!(mode.starts_with("drwx------"), "{mode}");
         assert!(!std::path::Path::new(folder).exists(), "{folder} is left");
     }
+}
+
+#[test]
+fn a_program_whose_digest_is_not_the_pinned_one_is_never_started() {
+    let pinned = |digest: [u8; 32]| Plugin::of_kind("echo").with(|spec| spec.sha256 = Some(digest));
+    let plugin = pinned([7; 32]);
+    assert_eq!(staged(&plugin).map(drop).expect_err("refused").rule, Rule::Checksum);
+    assert!(plugin.pids().is_empty(), "it was started");
+    let digest = hmac_sha256::Hash::hash(&std::fs::read(plugin.file()).expect("readable"));
+    let plugin = pinned(digest);
+    assert_eq!(staged(&plugin).expect("that of the file").process(b"abc"), Ok(b"cba".to_vec()));
+}
+
+/// By way of a copy, as the host opens it.
+fn staged(plugin: &Plugin) -> Result<Box<dyn Instance>, Reason> {
+    let staging = Staging::new(Some(plugin.folder.path()), Policy::default()).expect("a folder for copies");
+    let candidate = stage(&Arc::new(plugin.spec.clone()), &plugin.file(), &staging, Generation(1))?;
+    let proven = prove(candidate).expect("a program");
+    Ok(backend(Mechanism::Rpc).open(&proven).expect("a plugin"))
 }

@@ -164,6 +164,8 @@ impl Plugin for Tried {
                     .expect("killed");
                 std::future::pending().await
             }
+            // The stream of this one call is reset.
+            "panic" => panic!("on purpose"),
             "hang" => std::future::pending().await,
             "huge" => vec![b'x'; 100_000],
             "chatter" => {

@@ -92,6 +92,17 @@ fn limits_of_a_call_are_kept() {
 }
 
 #[test]
+fn a_call_that_breaks_off_leaves_the_others_and_the_process_alone() {
+    let plugin = Plugin::of_kind("echo");
+    let instance = plugin.open();
+    let pid = pid_of(&*instance);
+    instance.process(b"panic").expect_err("broken off");
+    assert_eq!(pid_of(&*instance), pid);
+    retired(&plugin, instance);
+    assert_eq!(plugin.pids().len(), 1);
+}
+
+#[test]
 fn a_large_input_and_its_output_go_through() {
     let plugin = Plugin::of_kind("echo");
     let instance = plugin.open();
@@ -259,7 +270,13 @@ fn a_host_that_is_killed_leaves_no_plugin_behind() {
         .spawn()
         .expect("a host");
     let pid: i32 = awaited("started", || std::fs::read_to_string(&scratch).ok()).parse().expect("a number");
+    let pid = Pid::from_raw(pid).expect("above zero");
+    let socket = socket_of(pid);
     process.kill().expect("it runs");
     process.wait().expect("it is gone");
-    assert_ends(Pid::from_raw(pid).expect("above zero"));
+    assert_ends(pid);
+    // Its sockets are left, until another program needs such a folder.
+    let (own, _held) = crate::plugin::stage::private(&std::env::temp_dir()).expect("a folder");
+    assert!(!socket.exists(), "{} is left", socket.display());
+    std::fs::remove_dir_all(own).expect("ours");
 }

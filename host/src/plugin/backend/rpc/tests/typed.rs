@@ -4,7 +4,7 @@ use super::super::Channel;
 use super::plugin::Healthy;
 use super::{LONG, Plugin, assert_ends, assert_says, awaited};
 use crate::plugin::post::Post;
-use crate::plugin::route::Routing;
+use crate::plugin::route::{Keyed, Routing, Split};
 use crate::plugin::version::Version;
 use crate::plugin::yard::Message;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -15,6 +15,7 @@ use pitstop_rpc::proto::health::health_server::HealthServer;
 use pitstop_rpc::proto::pitstop::ProcessRequest;
 use pitstop_rpc::proto::pitstop::plugin_client::PluginClient;
 use rustix::process::Pid;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::service::Routes;
@@ -52,7 +53,7 @@ impl Ground {
     /// Ends, on another thread, the version that nobody calls any more. It has its limit for draining.
     fn retire(&self) -> std::thread::JoinHandle<()> {
         let is_drained = |message| if let Message::Drained(drained) = message { Some(drained) } else { None };
-        let drained = awaited("let go", || self.messages.try_iter().find_map(is_drained));
+        let drained = awaited("let go", || self.messages.try_recv().ok().and_then(is_drained));
         std::thread::spawn(move || drained.instance.retire(drained.spec.limits.drain))
     }
 
@@ -176,6 +177,27 @@ fn a_call_in_which_the_plugin_ends_says_how_and_later_ones_wait_for_its_return()
 }
 
 #[test]
+fn a_route_by_weight_or_key_holds_for_typed_calls_too() {
+    let ground = Ground::new(Plugin::of_kind("echo"));
+    let version = |number: u32| {
+        let (spec, file) = (Arc::new(ground.plugin.spec.clone()), ground.plugin.file());
+        (1, Arc::new(Version::new(Generation(number), spec, file, ground.plugin.open(), ground.yard.clone())))
+    };
+    let split = Split::new(vec![version(1), version(2)], Keyed::WhereGiven);
+    ground.post.turn(Arc::new(Routing::Split(split)));
+    let channel = ground.channel();
+    let pids = |channel: &Channel| (0..8).map(|_| ground.pid(channel)).collect::<HashSet<_>>();
+    assert_eq!(pids(&channel).len(), 2);
+    let users: Vec<_> = (0..16).map(|user| pids(&channel.keyed(&format!("user-{user}")))).collect();
+    assert!(users.iter().all(|pids| pids.len() == 1), "one user, one version");
+    assert_eq!(users.into_iter().flatten().collect::<HashSet<_>>().len(), 2);
+    ground.post.go("the test is over");
+    let retired = [ground.retire(), ground.retire()];
+    retired.into_iter().for_each(|retired| retired.join().expect("no panic"));
+    ground.plugin.assert_none_is_left();
+}
+
+#[test]
 fn without_a_version_a_call_is_unavailable_and_says_why() {
     let ground = Ground::new(Plugin::of_kind("echo"));
     let status = ground.call(&ground.channel(), "abc").expect_err("no version");
@@ -253,4 +275,28 @@ fn calls_of_a_version_that_takes_over_wait_until_it_has() {
     assert_eq!(waiting.join().expect("no panic").expect("an answer").as_ref(), b"kept");
     drained.instance.retire(LONG);
     ground.end();
+}
+
+#[test]
+fn a_program_gets_channels_of_its_plugins_by_rpc_only() {
+    let plugin = Plugin::of_kind("echo");
+    let toml = format!(
+        "[[plugin]]\nname = \"tried\"\nmechanism = \"rpc\"\nartifact = \"plugin\"\nset = {{ {} = \"echo\" }}\n\
+         [[plugin]]\nname = \"other\"\nmechanism = \"exec\"\nartifact = \"other\"\n",
+        super::plugin::KIND
+    );
+    std::fs::write(plugin.path("pitstop.toml"), toml).expect("written");
+    std::fs::copy("/bin/false", plugin.path("other")).expect("a program");
+    let plugins = crate::Plugins::open(plugin.path("pitstop.toml")).expect("a good file");
+    let answer = crate::Plugin::process(&plugins.get("tried").expect("it is there"), b"abc");
+    assert_eq!(answer, Ok(b"cba".to_vec()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut client = PluginClient::new(plugins.channel("tried").expect("it is by rpc"));
+    let answer = runtime.block_on(client.process(ProcessRequest { input: b"abc".to_vec().into() }));
+    assert_eq!(answer.expect("an answer").into_inner().output.as_ref(), b"cba");
+    let error = plugins.channel("other").expect_err("it is not").to_string();
+    assert_eq!(error, "plugin `other` has no services to call: its mechanism is `exec`, not `rpc`");
+    plugins.channel("none").expect_err("there is none");
+    drop(plugins);
+    plugin.assert_none_is_left();
 }
