@@ -1,6 +1,7 @@
 //! A plugin's life: the environment is read, the handshake said, services served, until one of several ends comes.
 
 use super::negotiate::{StartError, asked};
+use super::parent::Parent;
 use super::stdio::Redirected;
 use super::{Ended, Network, Orphan, Server, Session};
 use crate::broker::Broker;
@@ -20,10 +21,13 @@ use tonic_health::server::{HealthReporter, HealthService};
 const LAST_CALLS: Duration = Duration::from_millis(1500);
 /// A plugin whose host is gone waits so long for another.
 const ORPHAN: Duration = Duration::from_secs(1);
+/// A host that has just started a plugin connects in this time: go-plugin's own limit.
+const FIRST: Duration = Duration::from_secs(60);
 /// More threads would only cost their start.
 const MOST_THREADS: usize = 8;
 
 pub(super) fn run(server: Server) -> Result<Ended, StartError> {
+    let parent = Parent::look_up();
     let asked = asked(&server, &|name| std::env::var_os(name))?;
     let (tls, certificate) = asked.certificate.as_ref().map(mutual).transpose()?.unzip();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
@@ -61,7 +65,7 @@ pub(super) fn run(server: Server) -> Result<Ended, StartError> {
             let (connections, stop) = (connections.clone(), stop.clone());
             async move { serve(routes.prepare(), incoming, &connections, stop.asked()).await }
         });
-        let ended = end(&told, signals, server.orphan, connections.watch()).await;
+        let ended = end(&told, signals, orphaned(server.orphan, parent, connections.watch())).await;
         stop.ask();
         session.broker.close();
         redirected.finish().await;
@@ -93,20 +97,31 @@ async fn health() -> HealthServer<HealthService> {
 }
 
 /// Whichever comes first.
-async fn end(told: &Notify, mut signals: Signals, orphan: Orphan, open: watch::Receiver<Open>) -> Ended {
+async fn end(told: &Notify, mut signals: Signals, orphaned: impl Future<Output = ()>) -> Ended {
     tokio::select! {
         () = told.notified() => Ended::Told,
         () = signals.terminate() => Ended::Terminated,
-        () = orphaned(orphan, open) => Ended::Orphaned,
+        () = orphaned => Ended::Orphaned,
     }
 }
 
-/// When the process that has started this one is gone, and nobody is connected any more.
-async fn orphaned(orphan: Orphan, mut open: watch::Receiver<Open>) {
+/// When the process that has started this one is gone, and nobody is connected any more. If that one was gone before it
+/// could be looked up: when nobody comes.
+async fn orphaned(orphan: Orphan, parent: Parent, mut open: watch::Receiver<Open>) {
     if orphan == Orphan::Stays {
         return std::future::pending().await;
     }
-    super::parent::gone().await;
+    let known = parent.is_known();
+    let mut first = open.clone();
+    let unvisited = async {
+        if known || tokio::time::timeout(FIRST, first.wait_for(|open| open.ever > 0)).await.is_ok() {
+            std::future::pending().await
+        }
+    };
+    tokio::select! {
+        () = parent.gone() => {}
+        () = unvisited => {}
+    }
     loop {
         let _ = open.wait_for(|open| open.now == 0).await;
         if tokio::time::timeout(ORPHAN, open.wait_for(|open| open.now > 0)).await.is_err() {
