@@ -2,6 +2,7 @@
 
 mod allocator;
 mod attribute;
+mod compare;
 mod doctor;
 mod edits;
 mod facts;

@@ -65,8 +65,14 @@ pub(crate) struct Capture {
     fresh: Vec<(PackageId, String)>,
 }
 
-fn cargo() -> PathBuf {
+pub(crate) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+/// Where the workspace builds that the command is called in, if it is called in one.
+pub(crate) fn target_directory() -> Option<PathBuf> {
+    let metadata = MetadataCommand::new().cargo_path(cargo()).no_deps().exec().ok()?;
+    Some(metadata.target_directory.into_std_path_buf())
 }
 
 /// Reads the workspace.

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::cargo::Selection;
+use crate::compare::{self, Effort, Mechanism, Network};
 use crate::demo;
 use crate::doctor;
 use crate::inspect::{self, Shown};
@@ -69,6 +70,30 @@ enum Cmd {
         #[arg(short, long)]
         verbose: bool,
         /// Print all of it, one JSON object per line: each file, and the verdict if there are two
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the same plugin in all five mechanisms, on this machine: what each costs, what it survives, and which to take
+    ///
+    /// The first run builds the measuring program, with wasmtime in it: minutes. Ends with 0, and with 7 if something of a
+    /// mechanism could not be built or measured.
+    Compare {
+        /// Only these mechanisms
+        #[arg(long, value_enum, value_name = "MECHANISM", value_delimiter = ',')]
+        only: Vec<Mechanism>,
+        /// Fewer repetitions
+        #[arg(long)]
+        quick: bool,
+        /// Draw the figures into this file
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// Write a page with the picture, the tables and the advice into this file
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Do not touch the network
+        #[arg(long)]
+        offline: bool,
+        /// Print a JSON object per mechanism, on standard output
         #[arg(long)]
         json: bool,
     },
@@ -195,6 +220,11 @@ pub(crate) fn main() -> ExitCode {
         }
         Cmd::Demo { name, list, cases, json } => {
             return demo::run(name.as_deref(), &demo::Request { list, cases }, Output::new(json));
+        }
+        Cmd::Compare { only, quick, svg, html, offline, json } => {
+            let effort = if quick { Effort::Quick } else { Effort::Usual };
+            let network = if offline { Network::Offline } else { Network::Free };
+            return compare::run(&compare::Request { only, effort, network, svg, html }, Output::new(json));
         }
         Cmd::Doctor { build } => return doctor::run(build.linkage, Output::new(build.json), &build.selection()),
     };

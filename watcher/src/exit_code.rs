@@ -22,6 +22,8 @@ pub enum ExitCode {
     File = 5,
     /// A case of a demo did not come out as it has to.
     Unexpected = 6,
+    /// Something of a mechanism could not be built or measured by `compare`; the rest of it was.
+    Unmeasured = 7,
     /// Ended by Ctrl-C.
     Interrupted = 130,
 }

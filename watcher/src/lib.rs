@@ -4,6 +4,7 @@
 //! images under versioned names. `run` is the loop that decides; `cargo` and `wrapper` find out the commands.
 
 mod cli;
+mod compare;
 mod demo;
 mod doctor;
 mod inspect;

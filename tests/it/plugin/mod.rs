@@ -11,3 +11,4 @@ mod reload;
 mod routes;
 mod rpc;
 mod session;
+mod wasm;

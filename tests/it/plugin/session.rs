@@ -19,6 +19,9 @@ fn greeter() -> Project {
     std::fs::remove_dir_all(project.path("greeter/plugins/rpc")).expect("the plugin of mechanism `rpc`");
     let include = format!("{}/host/c/include", repository().display());
     project.edit("greeter/plugins/c/plugin.toml", "../../../../host/c/include", &include);
+    // Nor with wasmtime: `wasm::reload` has that plugin in a session.
+    project.edit("greeter/Cargo.toml", "default = [\"rpc\", \"wasm\"]", "default = []");
+    std::fs::remove_dir_all(project.path("greeter/plugins/wasm")).expect("the plugin of mechanism `wasm`");
     project
 }
 

@@ -113,7 +113,7 @@ pub(super) struct Live {
 }
 
 enum Entry {
-    Core(core::Entry),
+    Core(Box<core::Entry>),
     Component(component::Entry),
 }
 
@@ -152,7 +152,7 @@ impl Live {
             Code::Core(pre) => {
                 let made =
                     if waits { turn.wait(pre.instantiate_async(&mut *store))? } else { pre.instantiate(&mut *store)? };
-                Entry::Core(core::Entry::new(store, made, &turn)?)
+                Entry::Core(Box::new(core::Entry::new(store, made, &turn)?))
             }
             Code::Component(pre) => {
                 let made =

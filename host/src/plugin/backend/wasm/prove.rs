@@ -47,7 +47,8 @@ fn proof(kind: Kind, border: &Border, granted: &Wasm) -> Proof {
     if kind == Kind::Module && !granted.network.is_empty() {
         proof.notes.push("`network` is of no use to a core module: WASI preview 1 cannot connect".to_owned());
     }
-    if !asks_for_wasi && !(granted.files.is_empty() && granted.network.is_empty()) {
+    let is_granted_some = !granted.files.is_empty() || !granted.network.is_empty();
+    if is_granted_some && !asks_for_wasi {
         proof.notes.push("it does not ask for WASI, so that `files` and `network` are of no use to it".to_owned());
     }
     proof

@@ -5,6 +5,7 @@ mod answers;
 mod cached;
 mod grants;
 mod mutants;
+mod network;
 mod refusals;
 mod waits;
 
