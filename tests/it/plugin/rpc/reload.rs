@@ -16,8 +16,8 @@ fn sixty_four_callers_lose_nothing_in_reloads_of_plugins_in_rust_and_in_go() {
         let host = RustHost::start(peer, Tls::Auto);
         let program = std::fs::read(peer.program()).expect("a program");
         let put = |number| host.garage.program("peer", &patched(&program, &version(number)));
-        let calls = loses_nothing(&host.plugins, 64, reloads(20), &put);
-        println!("{peer:?}: {calls} calls of 64 callers through {} reloads", reloads(20));
+        let calls = loses_nothing(&host.plugins, 64, reloads(10), &put);
+        println!("{peer:?}: {calls} calls of 64 callers through {} reloads", reloads(10));
     }
 }
 

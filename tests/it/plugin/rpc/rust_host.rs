@@ -53,6 +53,11 @@ impl Host for RustHost {
         self.echo.process(input).map_err(|error| error.to_string())
     }
 
+    fn large(&mut self, bytes: usize) -> Result<bool, String> {
+        let input = [b"raw ".as_slice(), &b"0123456789abcdef".repeat(bytes / 16)].concat();
+        self.process(&input).map(|output| output == input[4..])
+    }
+
     fn is_well(&mut self) -> bool {
         let list = self.plugins.list();
         list[0].state == PluginState::Live && list[0].problem.is_none() && list[0].versions[0].version == "version-0000"

@@ -237,7 +237,13 @@ impl http_body::Body for Counted {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+        // Who has read the trailers has no reason to look further, and may keep what it has read from for long.
+        let is_over = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers(),
+            Poll::Ready(None | Some(Err(_))) => true,
+            Poll::Pending => false,
+        };
+        if is_over {
             self.begun = None;
         }
         polled
