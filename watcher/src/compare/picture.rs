@@ -9,7 +9,7 @@ const HEIGHT: f64 = 640.0;
 /// The frame of the curves.
 const LEFT: f64 = 86.0;
 const RIGHT: f64 = 830.0;
-const TOP: f64 = 76.0;
+const TOP: f64 = 86.0;
 const BOTTOM: f64 = 386.0;
 /// Between two names at the ends of curves.
 const APART: f64 = 16.0;
