@@ -7,7 +7,7 @@ pub mod go_plugin {
 }
 
 /// Pitstop's own, `pitstop.v1.Plugin`: any plugin that serves it makes outputs of inputs.
-#[expect(missing_docs, clippy::all, reason = "made from proto/pitstop.proto")]
+#[expect(missing_docs, reason = "made from proto/pitstop.proto")]
 pub mod pitstop {
     include!("generated/pitstop.v1.rs");
 }
