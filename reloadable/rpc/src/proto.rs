@@ -2,14 +2,14 @@
 
 /// go-plugin's own: `plugin.GRPCBroker`, `plugin.GRPCController`, `plugin.GRPCStdio`.
 #[expect(missing_docs, clippy::all, reason = "made from proto/plugin.proto")]
-pub mod go_plugin {
-    include!("generated/plugin.rs");
-}
+#[path = "generated/plugin.rs"]
+#[rustfmt::skip]
+pub mod go_plugin;
 
 /// Pitstop's own, `pitstop.v1.Plugin`: any plugin that serves it makes outputs of inputs.
 #[expect(missing_docs, reason = "made from proto/pitstop.proto")]
-pub mod pitstop {
-    include!("generated/pitstop.v1.rs");
-}
+#[path = "generated/pitstop.v1.rs"]
+#[rustfmt::skip]
+pub mod pitstop;
 
 pub use tonic_health::pb as health;

@@ -14,9 +14,10 @@ fn the_generated_code_is_that_of_the_protocol_files() -> Result<(), Box<dyn Erro
         .bytes(".plugin.StdioData")
         .out_dir(made.path())
         .compile_fds(files)?;
-    for name in ["plugin.rs", "pitstop.v1.rs"] {
+    for (name, proto) in [("plugin.rs", "plugin"), ("pitstop.v1.rs", "pitstop")] {
         let kept = here.join("src/generated").join(name);
         let new = std::fs::read_to_string(made.path().join(name))?;
+        let new = format!("//! Made from `proto/{proto}.proto` by `tests/generated.rs`.\n\n{new}");
         if std::env::var_os("UPDATE_GENERATED").is_some() {
             std::fs::write(&kept, &new)?;
         }

@@ -25,13 +25,11 @@ use tonic::service::{Routes, RoutesBuilder};
 /// ```no_run
 /// use pitstop_rpc::Cookie;
 /// use pitstop_rpc::plugin::Server;
+/// use pitstop_rpc::proto::pitstop::plugin_server::{Plugin, PluginServer};
 ///
-/// # fn kv() -> pitstop_rpc::proto::health::health_server::HealthServer<tonic_health::server::HealthService> {
-/// #     tonic_health::server::HealthServer::new(tonic_health::server::HealthService::from_health_reporter(Default::default()))
-/// # }
-/// fn main() {
-///     // Whatever `tonic` generates of a `.proto`.
-///     Server::new().cookie(Cookie::new("KV_PLUGIN", "hello")).add_service(kv()).serve()
+/// /// Of whatever `tonic` generates of a `.proto`; here it is Pitstop's own.
+/// fn serve(kv: impl Plugin) -> ! {
+///     Server::new().cookie(Cookie::new("KV_PLUGIN", "hello")).add_service(PluginServer::new(kv)).serve()
 /// }
 /// ```
 pub struct Server {
