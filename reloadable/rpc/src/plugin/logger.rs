@@ -34,14 +34,21 @@ pub(super) fn tell_of_panics() {
     }));
 }
 
+/// What carries the protocol: its steps are not the plugin's.
+const CARRIERS: &[&str] = &["h2", "hyper", "hyper_util", "mio", "rustls", "tokio_util", "tonic", "tower"];
+
 struct Logger;
 
 impl Log for Logger {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let whose = metadata.target().split("::").next().unwrap_or_default();
+        metadata.level() <= log::Level::Warn || !CARRIERS.contains(&whose)
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let level = record.level().as_str().to_ascii_lowercase();
         emit(&line(&level, &record.args().to_string(), record.target(), SystemTime::now()));
     }
