@@ -52,10 +52,17 @@ impl Mutual {
     }
 }
 
-/// Always this one, whatever the program has as its default: another has no P-521.
+/// Always this one, whatever the program has as its default. Keys and random numbers are ring's: aws-lc gathers entropy of its own
+/// before its first random number, which takes each process 40 to 150 ms. Only aws-lc knows P-521, the curve of go-plugin's
+/// certificates, so that it verifies.
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+    let make = || CryptoProvider {
+        signature_verification_algorithms: rustls::crypto::aws_lc_rs::default_provider()
+            .signature_verification_algorithms,
+        ..rustls::crypto::ring::default_provider()
+    };
+    PROVIDER.get_or_init(|| Arc::new(make())).clone()
 }
 
 #[cfg(test)]

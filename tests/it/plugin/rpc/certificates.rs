@@ -1,7 +1,7 @@
 //! Whom a plugin lets in that was started with a certificate: its own host, and nobody else.
 
 use super::Peer;
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -42,7 +42,7 @@ struct Identity {
 
 impl Identity {
     fn new() -> Self {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.extended_key_usages =
