@@ -76,8 +76,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A new one, by the system's random numbers: on the curve P-256, which Go takes as it takes its own P-521, and which is made and
-    /// shown in a hundredth of the time.
+    /// A new one, by the system's random numbers: on the curve P-256, which Go takes as it takes its own P-521.
     ///
     /// # Errors
     /// There are none.
