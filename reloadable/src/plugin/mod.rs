@@ -53,7 +53,8 @@ pub trait Plugin: Send + Sync {
     }
 
     /// What it keeps, in a form that another version of it understands: asked for when a newer version is about to take its
-    /// place, once no call runs any more. `None`, if nothing is said: it has nothing to hand over. By `rpc` only; a library
+    /// place, once no call runs any more; and once as it starts, to know whether there will be something. `None`, if nothing is said:
+    /// it has nothing to hand over. By `rpc` only; a library
     /// keeps what outlives it in a `State`.
     ///
     /// # Errors

@@ -69,7 +69,8 @@ impl Service for Served {
                 name: plugin.name().to_owned(),
                 version: metadata.version,
                 capabilities: metadata.capabilities,
-                keeps_state: true,
+                // One that has something to save as it starts will have it at its end; one that cannot say so is asked again then.
+                keeps_state: !matches!(plugin.save(), Ok(None)),
             })
         })?;
         Ok(Response::new(description))
