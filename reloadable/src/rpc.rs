@@ -33,6 +33,9 @@ use crate::plugin::Plugin;
 
 /// Serves a plugin to the host that has started this process, until the host says that it is over; then the process ends.
 /// Records of `log` go to the host, if there is no logger yet.
+///
+/// Its calls run on threads of tokio's, several at once, and may take their time. To wait for a future in one of them, use
+/// `tokio::task::block_in_place` with `tokio::runtime::Handle::block_on` in it.
 pub fn serve(plugin: impl Plugin + 'static) -> ! {
     // There is one already.
     let _ = logger();

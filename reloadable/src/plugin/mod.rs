@@ -52,10 +52,15 @@ pub trait Plugin: Send + Sync {
         })
     }
 
+    /// Whether [`save`](Self::save) may give something once it has worked for a while. Calls of a newer version then wait until those
+    /// of this one have ended and it was saved. Asked for as it starts; `true` is taken for granted where there is something to
+    /// save already. By `rpc` only; a library keeps what outlives it in a `State`.
+    fn keeps_state(&self) -> bool {
+        false
+    }
+
     /// What it keeps, in a form that another version of it understands: asked for when a newer version is about to take its
-    /// place, once no call runs any more; and once as it starts, to know whether there will be something. `None`, if nothing is said:
-    /// it has nothing to hand over. By `rpc` only; a library
-    /// keeps what outlives it in a `State`.
+    /// place, once no call runs any more. `None`: there is nothing to hand over.
     ///
     /// # Errors
     /// Whatever keeps it from saving; the newer version is then refused.

@@ -10,6 +10,7 @@ use pitstop_rpc::proto::pitstop::{
 use pitstop_rpc::{ANY_SIZE, ERROR_METADATA};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Response, Status};
 
@@ -21,7 +22,7 @@ pub type PluginService = PluginServer<Served>;
 
 /// The service of a plugin.
 pub fn service(plugin: impl Plugin + 'static) -> PluginService {
-    let served = Served { plugin: Arc::new(plugin) };
+    let served = Served::new(plugin);
     PluginServer::new(served).max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE)
 }
 
@@ -41,6 +42,27 @@ impl ServePlugin for Server {
 /// A plugin that is served.
 pub struct Served {
     plugin: Arc<dyn Plugin>,
+    /// How many of its calls run.
+    running: AtomicUsize,
+}
+
+/// A call that runs.
+struct Running<'a> {
+    all: &'a AtomicUsize,
+    /// How many did when it began.
+    before: usize,
+}
+
+impl<'a> Running<'a> {
+    fn begin(all: &'a AtomicUsize) -> Self {
+        Self { all, before: all.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Served {
@@ -50,9 +72,17 @@ impl std::fmt::Debug for Served {
 }
 
 impl Served {
-    /// Runs the plugin's code, which may take its time and may panic. The worker's other tasks go on in another thread.
+    fn new(plugin: impl Plugin + 'static) -> Self {
+        Self { plugin: Arc::new(plugin), running: AtomicUsize::new(0) }
+    }
+
+    /// Runs the plugin's code, which may take its time and may panic. One worker at least is left for everything else: while
+    /// so many calls run, a further one has its worker's other tasks go on in another thread, which costs as much as a short call.
     fn run<R>(&self, code: impl FnOnce(&dyn Plugin) -> Result<R, PluginError>) -> Result<R, Status> {
-        let caught = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| code(&*self.plugin))));
+        let caught = || catch_unwind(AssertUnwindSafe(|| code(&*self.plugin)));
+        let running = Running::begin(&self.running);
+        let spare = tokio::runtime::Handle::current().metrics().num_workers().saturating_sub(1);
+        let caught = if running.before < spare { caught() } else { tokio::task::block_in_place(caught) };
         match caught {
             Ok(done) => done.map_err(|error| status(&error)),
             Err(payload) => Err(status(&PluginError::Panicked { message: message(&*payload) })),
@@ -69,8 +99,7 @@ impl Service for Served {
                 name: plugin.name().to_owned(),
                 version: metadata.version,
                 capabilities: metadata.capabilities,
-                // One that has something to save as it starts will have it at its end; one that cannot say so is asked again then.
-                keeps_state: !matches!(plugin.save(), Ok(None)),
+                keeps_state: plugin.keeps_state() || !matches!(plugin.save(), Ok(None)),
             })
         })?;
         Ok(Response::new(description))

@@ -11,6 +11,7 @@ use crate::tls::{Certificate, Identity, Mutual};
 use crate::transport::{Connections, Listener, Open, remove_files, serve};
 use crate::{HEALTH_SERVICE, proto::go_plugin};
 use std::io::{self, Write as _};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -23,14 +24,14 @@ const LAST_CALLS: Duration = Duration::from_millis(1500);
 const ORPHAN: Duration = Duration::from_secs(1);
 /// A host that has just started a plugin connects in this time: go-plugin's own limit.
 const FIRST: Duration = Duration::from_secs(60);
-/// More threads would only cost their start.
-const MOST_THREADS: usize = 8;
+/// One may be busy with a call while another serves; more than eight would only cost their start.
+const THREADS: RangeInclusive<usize> = 2..=8;
 
 pub(super) fn run(server: Server) -> Result<Ended, StartError> {
     let parent = Parent::look_up();
     let asked = asked(&server, &|name| std::env::var_os(name))?;
     let (tls, certificate) = asked.certificate.as_ref().map(mutual).transpose()?.unzip();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()

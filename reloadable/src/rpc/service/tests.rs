@@ -3,7 +3,7 @@
 use super::{ERROR_METADATA, LONGEST_MESSAGE, Served, Service as _};
 use crate::{Metadata, Plugin, PluginError};
 use pitstop_rpc::proto::pitstop::{DescribeRequest, ProcessRequest, SaveRequest, Saved};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use tonic::{Code, Request, Status};
 
 /// Does what its input says, and keeps what it was told to restore.
@@ -26,6 +26,10 @@ impl Plugin for Obedient {
         }
     }
 
+    fn keeps_state(&self) -> bool {
+        true
+    }
+
     fn save(&self) -> Result<Option<Vec<u8>>, PluginError> {
         let kept = self.0.lock().unwrap();
         Ok((!kept.is_empty()).then(|| kept.clone()))
@@ -42,7 +46,7 @@ impl Plugin for Obedient {
 }
 
 fn served() -> Served {
-    Served { plugin: Arc::new(Obedient::default()) }
+    Served::new(Obedient::default())
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

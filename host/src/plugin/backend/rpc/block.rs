@@ -2,13 +2,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// To be woken, maybe on a processor that has gone to sleep in the meantime, takes longer than most plugins.
-const AWAKE_FOR: Duration = Duration::from_micros(50);
+/// To be woken, maybe on a processor that has gone to sleep in the meantime, takes longer than most plugins. Longer than a short call
+/// takes there and back: with less, a caller pays for staying awake and for being woken.
+const AWAKE_FOR: Duration = Duration::from_micros(400);
 
 thread_local! {
     static CALLER: Arc<Caller> = Arc::new(Caller { thread: std::thread::current(), woken: AtomicBool::new(false) });
@@ -42,6 +43,7 @@ pub(super) fn block_on<F: Future>(future: F, until: Option<Instant>) -> Option<F
     });
     let waker = Waker::from(Arc::clone(&caller));
     let mut context = Context::from_waker(&waker);
+    let _waiting = Waiting::begin();
     loop {
         caller.woken.store(false, Ordering::Release);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
@@ -55,14 +57,12 @@ pub(super) fn block_on<F: Future>(future: F, until: Option<Instant>) -> Option<F
 
 /// Waits to be woken, awake at first. Whether it was, before the time was over.
 fn is_woken(caller: &Caller, until: Option<Instant>) -> bool {
-    if let Some(_awake) = Awake::begin() {
-        let begun = Instant::now();
-        while begun.elapsed() < AWAKE_FOR {
-            if caller.woken.load(Ordering::Acquire) {
-                return true;
-            }
-            std::thread::yield_now();
+    let begun = Instant::now();
+    while Waiting::is_alone() && begun.elapsed() < AWAKE_FOR {
+        if caller.woken.load(Ordering::Acquire) {
+            return true;
         }
+        std::thread::yield_now();
     }
     while !caller.woken.load(Ordering::Acquire) {
         match until.map(|until| until.saturating_duration_since(Instant::now())) {
@@ -74,20 +74,25 @@ fn is_woken(caller: &Caller, until: Option<Instant>) -> bool {
     true
 }
 
-/// A thread that waits awake. One does: more would keep the plugin from its processor.
-struct Awake;
+/// A thread that waits. One that is alone does so awake: where there are several, they would keep plugins from their processors.
+struct Waiting;
 
-static IS_ONE_AWAKE: AtomicBool = AtomicBool::new(false);
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-impl Awake {
-    fn begin() -> Option<Self> {
-        (!IS_ONE_AWAKE.swap(true, Ordering::Acquire)).then_some(Self)
+impl Waiting {
+    fn begin() -> Self {
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+
+    fn is_alone() -> bool {
+        WAITING.load(Ordering::Relaxed) == 1
     }
 }
 
-impl Drop for Awake {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        IS_ONE_AWAKE.store(false, Ordering::Release);
+        WAITING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
