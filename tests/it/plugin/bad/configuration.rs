@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     main(
         "an unknown mechanism",
-        "[[plugin]]\nname = \"a\"\nmechanism = \"wasm\"\nartifact = \"good\"\n",
-        "3:13: `mechanism` is `dylib`, `c` or `exec`, not `wasm`",
+        "[[plugin]]\nname = \"a\"\nmechanism = \"lua\"\nartifact = \"good\"\n",
+        "3:13: `mechanism` is `dylib`, `c`, `exec`, `rpc` or `wasm`, not `lua`",
     ),
     main(
         "no name",
