@@ -129,10 +129,9 @@ impl Post {
     fn call(&self, key: Option<&str>, input: &[u8]) -> Result<Vec<u8>, PluginError> {
         loop {
             let result = self.live.with(|routing, lane| {
-                let version = match routing {
-                    Routing::One(version) => version,
-                    Routing::Split(split) => split.pick(key),
-                    Routing::Away(why) => return Some(Err(self.unavailable(why))),
+                let version = match routing.pick(key) {
+                    Ok(version) => version,
+                    Err(why) => return Some(Err(self.unavailable(why))),
                 };
                 match version.waits_for() {
                     None => Some(version.call(input, lane)),
@@ -158,10 +157,9 @@ impl Post {
     /// Begins a call of a service of the program's own, on the version that is live.
     pub(crate) fn typed(&self, key: Option<&str>) -> Result<super::backend::rpc::Route, String> {
         let typed = self.live.with(|routing, lane| {
-            let version = match routing {
-                Routing::One(version) => version,
-                Routing::Split(split) => split.pick(key),
-                Routing::Away(why) => return Err(self.unavailable(why).to_string()),
+            let version = match routing.pick(key) {
+                Ok(version) => version,
+                Err(why) => return Err(self.unavailable(why).to_string()),
             };
             match version.waits_for() {
                 None => Ok(version.typed(lane)),

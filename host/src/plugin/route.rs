@@ -110,6 +110,16 @@ impl Routing {
         }
     }
 
+    /// The version that gets a call; where none does, why.
+    #[inline]
+    pub(crate) fn pick(&self, key: Option<&str>) -> Result<&Arc<Version>, &str> {
+        match self {
+            Self::One(version) => Ok(version),
+            Self::Split(split) => Ok(split.pick(key)),
+            Self::Away(why) => Err(why),
+        }
+    }
+
     /// The newest of them.
     pub(crate) fn newest(&self) -> Option<Arc<Version>> {
         self.versions().into_iter().max_by_key(|version| version.number)

@@ -25,7 +25,9 @@ pub(crate) use platform::{
 pub(crate) use platform::{Outlives, start_kept};
 pub(crate) use prove::prove;
 #[cfg(unix)]
-pub(crate) use text::{Tail, quoted};
+pub(crate) use text::Tail;
+#[cfg(any(unix, feature = "wasm"))]
+pub(crate) use text::quoted;
 
 /// Tells a plugin its name.
 const NAME_VARIABLE: &str = "PITSTOP_PLUGIN";

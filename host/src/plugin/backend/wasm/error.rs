@@ -1,5 +1,7 @@
 //! What went wrong in a guest, in words: the trap, where in its code, and what it said last.
 
+pub(super) use crate::plugin::backend::process::quoted;
+
 use super::guest::{Guest, Refused};
 use super::live::Plan;
 use pitstop_reloadable::PluginError;
@@ -9,26 +11,6 @@ use wasmtime_wasi::I32Exit;
 
 /// How many of the functions that called each other are named.
 const FRAMES: usize = 8;
-/// A text of a guest's in a message has at most so many characters.
-const LONGEST: usize = 300;
-
-/// What a guest wrote, made fit for a message: one line, not too long, nothing that a terminal would act on.
-pub(super) fn quoted(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * LONGEST + 4)]);
-    let mut quoted = String::new();
-    for (index, character) in text.chars().enumerate() {
-        if index == LONGEST {
-            let _ = write!(quoted, "… ({} bytes)", bytes.len());
-            break;
-        }
-        if character.is_control() {
-            quoted.extend(character.escape_default());
-        } else {
-            quoted.push(character);
-        }
-    }
-    quoted
-}
 
 /// Why a call gave no output.
 pub(super) fn told(error: &Error, guest: &mut Guest, plan: &Plan) -> PluginError {
