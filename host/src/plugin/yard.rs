@@ -222,6 +222,7 @@ impl Yard {
         if self.ended {
             return;
         }
+        self.follow.arrived(touch);
         if self.shared.concerns_configuration(touch) {
             self.scan();
         }

@@ -371,6 +371,8 @@ fn an_unloaded_plugin_is_neither_watched_nor_published() {
     let first = watched.built("greeter");
     watched.host_says(&Event::PluginForgotten { name: "greeter".to_owned() });
     watched.host_says(&Event::PluginForgotten { name: "unknown".to_owned() });
+    // Words of a host and edits come by different ways: the words first.
+    watched.catch_up(&project);
     project.write("greeter/words", "welcome");
     watched.catch_up(&project);
     assert_eq!((watched.image("greeter"), watched.builds("greeter")), (None, 1));
