@@ -1,9 +1,10 @@
 //! A fixture workspace, copied to a folder of its own, and edits of its files.
 
 use crate::session::Session;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A copy of a fixture, removed when dropped.
@@ -23,30 +24,25 @@ pub fn repository() -> PathBuf {
 /// The command, built once.
 #[must_use]
 pub fn command() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        if let Some(path) = std::env::var_os("PITSTOP_COMMAND") {
-            return PathBuf::from(path);
-        }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "pitstop-watcher"])
-            .current_dir(repository())
-            .status();
-        assert!(built.is_ok_and(|status| status.success()), "the command does not build");
-        scratch().join("debug/cargo-pitstop")
-    });
-    built.clone()
+    std::env::var_os("PITSTOP_COMMAND").map_or_else(|| built("cargo-pitstop"), PathBuf::from)
 }
 
-/// The program of a package of the repository, built anew where it is another than before.
+/// A program of the repository, built once.
+///
+/// As `cargo test --workspace` builds: of other packages, or without what only tests need, dependencies would have other features
+/// and all be compiled once more, which takes minutes.
 #[must_use]
-pub fn built(package: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status =
-        Command::new(cargo).args(["build", "--quiet", "--package", package]).current_dir(repository()).status();
-    assert!(status.is_ok_and(|status| status.success()), "{package} does not build");
-    scratch().join("debug").join(package)
+pub fn built(program: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().expect("no test has panicked in here");
+    if !built.contains(program) {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let arguments = ["build", "--quiet", "--workspace", "--tests", "--bin", program];
+        let status = Command::new(cargo).args(arguments).current_dir(repository()).status();
+        assert!(status.is_ok_and(|status| status.success()), "{program} does not build");
+        built.insert(program.to_owned());
+    }
+    scratch().join("debug").join(program)
 }
 
 /// The target directory of the repository.

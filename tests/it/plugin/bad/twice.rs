@@ -1,10 +1,9 @@
 //! A plugin that frees twice: nothing in the program's own process can be kept from it, and AddressSanitizer names it.
 
 use crate::plugin::garage::Garage;
-use pitstop_tests::repository;
+use pitstop_tests::built;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 #[test]
 fn address_sanitizer_names_a_plugin_that_frees_twice_and_is_silent_about_a_good_one() {
@@ -38,22 +37,10 @@ fn greeted_with(macros: &[&str], prepare: impl Fn(&mut Command)) -> Output {
     let garage = Garage::new();
     garage.cc("echo", macros);
     garage.write("pitstop.toml", "[[plugin]]\nname = \"echo\"\nmechanism = \"c\"\nartifact = \"echo\"\n");
-    let mut greeter = Command::new(greeter());
+    let mut greeter = Command::new(built("greeter"));
     greeter.args(["--frames", "2", "--plugins"]).arg(garage.path("pitstop.toml"));
     prepare(&mut greeter);
     greeter.output().expect("a program")
-}
-
-/// The example, built once.
-fn greeter() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--quiet", "--package", "greeter"]).current_dir(repository());
-        assert!(cargo.status().is_ok_and(|status| status.success()), "{cargo:?}");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        target.unwrap_or_else(|| repository().join("target")).join("debug/greeter")
-    })
 }
 
 fn sanitizer() -> Option<PathBuf> {

@@ -2,6 +2,7 @@
 
 use super::{clang, fixture};
 use crate::plugin::garage::Garage;
+use pitstop_tests::built;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,7 +23,7 @@ impl Starts {
 
     /// Greets once.
     fn start(&self) {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_greets"));
+        let mut program = Command::new(built("greeter"));
         program.args(["--frames", "1", "--plugins"]).arg(self.garage.path("pitstop.toml"));
         program.env("XDG_CACHE_HOME", self.garage.path("cache")).env_remove("PITSTOP_SESSION");
         let output = program.output().expect("the program starts");

@@ -1,7 +1,7 @@
 //! The greeter in C, in Rust and in text: each built and reloaded in a session, broken and mended.
 
 use pitstop_contract::event::Event;
-use pitstop_tests::{Project, Session, repository};
+use pitstop_tests::{Project, Session, built, repository};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ const TEXT: &str = "plugins/text/greeter.wat";
 /// The plugins' names, and what they are written in, in the order in which the program greets.
 const ALL: [(&str, &str); 3] = [("c", "C"), ("text", "text"), ("wasm", "WebAssembly")];
 
-/// A session, and the program in it. The program is one of this crate's, so that wasmtime is compiled once for all tests.
+/// A session, and the program in it, which is built outside of it: so wasmtime is compiled once for all tests.
 struct Started {
     project: Project,
     watcher: Session,
@@ -30,7 +30,7 @@ impl Started {
             Event::Session { directory, .. } => Some(PathBuf::from(directory)),
             _ => None,
         });
-        let mut command = Command::new(env!("CARGO_BIN_EXE_greets"));
+        let mut command = Command::new(built("greeter"));
         command.arg("--plugins").arg(project.path("pitstop.toml")).env("PITSTOP_SESSION", directory);
         command.env("XDG_CACHE_HOME", project.path("cache"));
         let program = Session::start(command);
