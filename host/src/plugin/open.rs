@@ -92,8 +92,6 @@ pub(super) fn open(
     let mut stages = Stages { detect: ms(seen.1.elapsed()), ..Stages::default() };
     let mut edit_at_us = seen.0;
     let begun = Instant::now();
-    // Of an image it was checked just now, which takes unoptimised code a while.
-    let mut known = None;
     let candidate = match from {
         From::File(file) => {
             let candidate = stage::stage(spec, &file, &shared.staging, number);
@@ -103,7 +101,6 @@ pub(super) fn open(
         From::Image { image, path } => {
             (stages.detect, stages.build, stages.stage) = (image.detect_ms, image.build_ms, image.stage_ms);
             edit_at_us = image.edit_at_us;
-            known = Some((image.bytes, image.crc32));
             published(spec, &image, path)
         }
     };
@@ -111,7 +108,7 @@ pub(super) fn open(
         Ok(candidate) => candidate,
         Err(reason) => return Outcome::Refused(vec![reason]),
     };
-    let sum = known.unwrap_or_else(|| (candidate.bytes.len() as u64, crc32fast::hash(&candidate.bytes)));
+    let sum = candidate.sum;
     if matches!(purpose, Purpose::Live) && post.standing().staged.replace(sum) == Some(sum) {
         shared.staging.remove(&candidate.file);
         return Outcome::Same;
@@ -150,7 +147,8 @@ fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate
     identical(&path, &bytes, image.bytes, image.crc32)?;
     stage::matches_pin(spec, &path, &bytes)?;
     let layouts = attached(image, &path);
-    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes, layouts })
+    let sum = (image.bytes, image.crc32);
+    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes: bytes.into(), sum, layouts })
 }
 
 /// A reason that names what a person edits, in place of the copy that was looked at.

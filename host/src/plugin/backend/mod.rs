@@ -15,6 +15,7 @@ mod table;
 pub(crate) mod wasm;
 
 use super::spec::{Limits, Mechanism, Spec};
+use super::stage::Contents;
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
 use pitstop_proof::layout::Layouts;
@@ -47,7 +48,9 @@ pub(crate) struct Candidate {
     /// The staged copy. Its path has the number of the version in it and is used once.
     pub(crate) file: PathBuf,
     /// What is in it.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Contents,
+    /// How many these are, and their CRC-32: by which another candidate is known to be the same.
+    pub(crate) sum: (u64, u32),
     /// The types that cross its border, where the session's watcher has read them.
     pub(crate) layouts: Option<Layouts>,
 }

@@ -1,13 +1,14 @@
 //! The private folder that copies are in, for as long as the program lives.
 
+use super::contents::Contents;
 use crate::lock::lock;
 use crate::plugin::access;
 use crate::plugin::config::Policy;
 use crate::plugin::spec::{Mechanism, Spec};
 use pitstop_contract::{Generation, Reason, Rule};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,8 @@ use std::time::SystemTime;
 const PREFIX: &str = "pitstop-plugins-";
 /// Held for as long as the folder is used.
 const LOCK: &str = "lock";
+/// As much as the processor keeps near is copied at once.
+const PART: usize = 256 << 10;
 /// How many names are tried.
 const ATTEMPTS: u32 = 100;
 
@@ -55,14 +58,8 @@ impl Staging {
         self.policy
     }
 
-    /// Writes the copy of a version, to a path that no other had.
-    pub(super) fn write(
-        &self,
-        spec: &Spec,
-        artifact: &Path,
-        number: Generation,
-        bytes: &[u8],
-    ) -> Result<PathBuf, Reason> {
+    /// Where the copy of a version goes: a path that no other had.
+    pub(super) fn place(&self, spec: &Spec, artifact: &Path, number: Generation) -> Result<Place<'_>, Reason> {
         let version = format!("{}-{number}", spec.name);
         let folder = self.folder.join(&version);
         let (name, mode) = match spec.mechanism {
@@ -73,16 +70,10 @@ impl Staging {
             }
         };
         let file = folder.join(name);
-        if !lock(&self.used).insert(version) {
+        if !lock(&self.used).insert(version.clone()) {
             return Err(refuse(&file, "a path that is new", "that this version was staged before"));
         }
-        let written = access::make_folder(&folder).and_then(|()| {
-            let written = access::write_new(&file, mode).and_then(|mut copy| copy.write_all(bytes));
-            // Half a copy is of no use; that it cannot be removed is less than why it is one.
-            written.inspect_err(|_| drop(std::fs::remove_dir_all(&folder)))
-        });
-        written.map_err(|error| refuse(&file, format!("a copy of {}", artifact.display()), error.to_string()))?;
-        Ok(file)
+        Ok(Place { staging: self, version, folder, file, mode, is_kept: false })
     }
 
     /// Removes the copy of a version that has gone. What is no copy of this folder's stays.
@@ -112,11 +103,99 @@ impl Drop for Staging {
     }
 }
 
-/// A private folder for something else than copies; it is the caller's to remove. After a crash, the next one that is made
-/// removes it.
+/// Where a copy goes. Until it is kept, it goes again with this: half a copy is of no use, and neither is one of what is refused.
+pub(super) struct Place<'a> {
+    staging: &'a Staging,
+    version: String,
+    folder: PathBuf,
+    file: PathBuf,
+    mode: u32,
+    is_kept: bool,
+}
+
+/// A copy that is whole.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) bytes: Contents,
+    pub(super) crc32: u32,
+}
+
+impl super::read::Measured for Copied {
+    fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+/// Which end has failed.
+pub(super) enum NotCopied {
+    Unreadable(io::Error),
+    Unwritable(io::Error),
+}
+
+impl Place<'_> {
+    /// Copies at most so many bytes and one more, in place of what was copied before.
+    pub(super) fn copy(&self, mut file: &File, length: u64) -> Result<Copied, NotCopied> {
+        self.clear();
+        let mut copy = access::make_folder(&self.folder)
+            .and_then(|()| access::write_new(&self.file, self.mode))
+            .map_err(NotCopied::Unwritable)?;
+        let (mut sum, mut left) = (crc32fast::Hasher::new(), length.saturating_add(1));
+        let mut part = vec![0; PART.min(usize::try_from(left).unwrap_or(PART))];
+        while left > 0 {
+            let most = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let read = match file.read(&mut part[..most]) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(NotCopied::Unreadable(error)),
+            };
+            sum.update(&part[..read]);
+            copy.write_all(&part[..read]).map_err(NotCopied::Unwritable)?;
+            left -= read as u64;
+        }
+        // It is closed for writing before anybody executes it.
+        drop(copy);
+        let bytes = File::open(&self.file)
+            .and_then(|copy| Contents::of(&copy, copy.metadata()?.len()))
+            .map_err(NotCopied::Unwritable)?;
+        Ok(Copied { bytes, crc32: sum.finalize() })
+    }
+
+    pub(super) fn unwritable(&self, artifact: &Path, error: &io::Error) -> Reason {
+        refuse(&self.file, format!("a copy of {}", artifact.display()), error.to_string())
+    }
+
+    /// The copy, which stays.
+    pub(super) fn keep(mut self) -> PathBuf {
+        self.is_kept = true;
+        std::mem::take(&mut self.file)
+    }
+
+    fn clear(&self) {
+        // That it cannot be removed is less than why it is to be.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.clear();
+            // No loader has seen it.
+            lock(&self.staging.used).remove(&self.version);
+        }
+    }
+}
+
+/// A private folder for something else than copies; it is the caller's to remove. After a crash, the next program that makes
+/// one removes it.
 #[cfg(all(unix, feature = "rpc"))]
 pub(crate) fn private(base: &Path) -> io::Result<(PathBuf, File)> {
-    sweep(base);
+    // What is left there is of programs that have ended: to look once is enough.
+    static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if lock(&SWEPT).insert(base.to_owned()) {
+        sweep(base);
+    }
     claim(base)
 }
 

@@ -1,16 +1,19 @@
 //! Takes a copy of a plugin's file, so that what was checked is what is loaded.
 
+mod contents;
 mod folder;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use contents::Contents;
 pub(crate) use folder::Staging;
 #[cfg(all(unix, feature = "rpc"))]
 pub(crate) use folder::private;
 
 use super::backend::Candidate;
 use super::spec::Spec;
+use folder::{Copied, NotCopied};
 use pitstop_contract::{Generation, Reason, Rule};
 use read::Asked;
 use std::fmt::Write;
@@ -31,10 +34,21 @@ pub(crate) fn stage(
     folder: &Staging,
     number: Generation,
 ) -> Result<Candidate, Reason> {
-    let bytes = read::read(&Asked { spec, artifact, policy: folder.policy() }, read::whole)?;
+    let place = folder.place(spec, artifact, number)?;
+    let mut unwritten = None;
+    let copied = read::read(&Asked { spec, artifact, policy: folder.policy() }, |file, length| {
+        place.copy(file, length).map_err(|error| match error {
+            NotCopied::Unreadable(error) => error,
+            NotCopied::Unwritable(error) => {
+                unwritten = Some(place.unwritable(artifact, &error));
+                error
+            }
+        })
+    });
+    let Copied { bytes, crc32 } = copied.map_err(|reason| unwritten.unwrap_or(reason))?;
     matches_pin(spec, artifact, &bytes)?;
-    let file = folder.write(spec, artifact, number, &bytes)?;
-    Ok(Candidate { spec: Arc::clone(spec), file, bytes, layouts: None })
+    let sum = (bytes.len() as u64, crc32);
+    Ok(Candidate { spec: Arc::clone(spec), file: place.keep(), bytes, sum, layouts: None })
 }
 
 pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {

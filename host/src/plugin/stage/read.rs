@@ -19,10 +19,10 @@ const ATTEMPTS: u32 = 40;
 /// Reads a plugin's file, whole and unchanged while it was read.
 ///
 /// Not seen is a writer that stood still in the middle of a write for longer than [`SETTLED`]: nothing tells of it.
-pub(super) fn read(
+pub(super) fn read<T: Measured>(
     asked: &Asked<'_>,
-    mut bytes_of: impl FnMut(&File, u64) -> io::Result<Vec<u8>>,
-) -> Result<Vec<u8>, Reason> {
+    mut bytes_of: impl FnMut(&File, u64) -> io::Result<T>,
+) -> Result<T, Reason> {
     for _ in 0..ATTEMPTS {
         match attempt(asked, &mut bytes_of)? {
             Attempt::Read(bytes) => return Ok(bytes),
@@ -42,19 +42,30 @@ pub(super) struct Asked<'a> {
     pub(super) policy: Policy,
 }
 
+/// What was read, of which it is known how much it is.
+pub(super) trait Measured {
+    fn length(&self) -> u64;
+}
+
+impl Measured for Vec<u8> {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
 /// How an attempt to read ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
-    Read(Vec<u8>),
+pub(super) enum Attempt<T> {
+    Read(T),
     /// It changed meanwhile, or is so new that a change would not be seen: again, after some time.
     Again(Duration),
 }
 
 /// Opens the file, and checks and reads what is open.
-pub(super) fn attempt(
+pub(super) fn attempt<T: Measured>(
     asked: &Asked<'_>,
-    bytes_of: impl FnOnce(&File, u64) -> io::Result<Vec<u8>>,
-) -> Result<Attempt, Reason> {
+    bytes_of: impl FnOnce(&File, u64) -> io::Result<T>,
+) -> Result<Attempt<T>, Reason> {
     let file = access::open(asked.artifact).map_err(|error| asked.unopened(&error))?;
     let unreadable =
         |error: io::Error| asked.refuse("a file that can be read", error.to_string(), "see its permissions");
@@ -70,7 +81,7 @@ pub(super) fn attempt(
     }
     let bytes = bytes_of(&file, before.length).map_err(unreadable)?;
     let after = access::change(&file.metadata().map_err(unreadable)?);
-    let unchanged = before == after && bytes.len() as u64 == before.length;
+    let unchanged = before == after && bytes.length() == before.length;
     Ok(if unchanged { Attempt::Read(bytes) } else { Attempt::Again(SETTLED) })
 }
 

@@ -98,7 +98,7 @@ fn a_copy_is_private_and_can_be_executed_at_once() {
     for number in 1..=50 {
         let candidate = place.stage(&place.spec(Mechanism::Exec, "x/run.sh"), number).expect("staged");
         assert!(candidate.file.ends_with(format!("x-{number}/run.sh")), "{}", candidate.file.display());
-        assert_eq!(candidate.bytes, fs::read(&candidate.file).expect("a copy"));
+        assert_eq!(*candidate.bytes, fs::read(&candidate.file).expect("a copy"));
         let output = std::process::Command::new(&candidate.file).output();
         // Other tests of this process start programs too, which have the copy open between fork and exec.
         match output {
@@ -120,7 +120,7 @@ fn a_library_has_its_version_in_its_name_and_cannot_be_executed() {
         let candidate = place.stage(&place.spec(mechanism, "x/any.name"), number).expect("staged");
         let name = format!("x-{number}/libx-{number}.{}", std::env::consts::DLL_EXTENSION);
         assert!(candidate.file.ends_with(&name), "{}", candidate.file.display());
-        assert_eq!(candidate.bytes, b"library");
+        assert_eq!(*candidate.bytes, *b"library");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -167,7 +167,7 @@ fn what_a_session_built_need_not_be_in_the_drop_ins_folder() {
     let built = place.program("built", "built");
     let spec = Arc::new(place.spec(Mechanism::Exec, "x/run"));
     let candidate = stage(&spec, &built, &place.staging, Generation(1)).expect("staged");
-    assert_eq!(candidate.bytes, b"built");
+    assert_eq!(*candidate.bytes, *b"built");
 }
 
 #[test]

@@ -72,11 +72,13 @@ impl Connection {
                 found: error.to_string(),
             },
         )?;
-        healthy(&channel).await?;
+        // Asked at once: two ways there and back would be the greater part of the time.
+        let (health, described) = tokio::join!(healthy(&channel), describe(&channel));
+        health?;
+        let described = described?;
         let stdio = tokio::spawn(stdio::follow(channel.clone(), journal)).abort_handle();
         let place = SocketPlace { folder: Some(sockets), group: None };
         let broker = Broker::connect(channel.clone(), mutual, place);
-        let described = describe(&channel).await?;
         let is_described = described.is_some();
         let Described { name, version: said, capabilities, keeps_state } = described.unwrap_or_default();
         Ok(Self {

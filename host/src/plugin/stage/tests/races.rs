@@ -54,7 +54,7 @@ fn swapped(name: &str, file: &str, inside: &str, outside: &str) {
     race(swap, |number| {
         match place.stage(&spec, number) {
             Ok(candidate) => {
-                assert_eq!(candidate.bytes, b"inside");
+                assert_eq!(*candidate.bytes, *b"inside");
                 assert_eq!(fs::read(&candidate.file).expect("a copy"), b"inside");
                 place.staging.remove(&candidate.file);
                 staged += 1;
@@ -97,7 +97,7 @@ fn a_file_that_is_replaced_is_staged_as_one_of_both() {
         match place.stage(&spec, number) {
             Ok(candidate) => {
                 let which = usize::from(candidate.bytes[0] == b'b');
-                assert!(candidate.bytes == text(which as u64).as_bytes(), "half of each");
+                assert!(*candidate.bytes == *text(which as u64).as_bytes(), "half of each");
                 place.staging.remove(&candidate.file);
                 seen[which] += 1;
             }

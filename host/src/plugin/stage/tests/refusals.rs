@@ -76,10 +76,10 @@ fn what_leads_out_of_a_drop_in_is_refused_and_what_stays_in_is_not() {
     assert_eq!(place.refused("x/up/out"), format!("DIR/x/up/out (file): {expected}"));
     assert_eq!(place.refused("x/../out"), format!("DIR/x/../out (file): {expected}"));
     let candidate = place.stage(&place.spec(Mechanism::Exec, "x/in"), 1).expect("staged");
-    assert_eq!(candidate.bytes, b"in");
+    assert_eq!(*candidate.bytes, *b"in");
     let mut own = place.spec(Mechanism::Exec, "x/out");
     own.origin.drop_in = false;
-    assert_eq!(place.stage(&own, 2).expect("a program's own link leads anywhere").bytes, b"out");
+    assert_eq!(*place.stage(&own, 2).expect("a program's own link leads anywhere").bytes, *b"out");
 }
 
 #[test]

@@ -94,7 +94,13 @@ impl Plugin {
 
     fn prove(&self) -> Result<Proven, Vec<Reason>> {
         let bytes = std::fs::read(&self.file).unwrap_or_default();
-        prove(Candidate { spec: Arc::new(self.spec.clone()), file: self.file.clone(), bytes, layouts: None })
+        prove(Candidate {
+            spec: Arc::new(self.spec.clone()),
+            file: self.file.clone(),
+            bytes: bytes.into(),
+            sum: (0, 0),
+            layouts: None,
+        })
     }
 
     fn try_open(&self) -> Result<Box<dyn Instance>, PluginError> {

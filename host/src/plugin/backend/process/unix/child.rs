@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use super::ready::{Wanted, pause, ready};
-use super::{fork, spawn, started};
+use super::{spawn, started};
 use pitstop_reloadable::PluginError;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
@@ -187,7 +187,7 @@ fn pipe() -> Result<Pipe, Errno> {
 fn spawn_unless_busy(command: &Command, ends: &[OwnedFd; 3]) -> Result<Pid, Errno> {
     let (until, mut again) = (Instant::now() + BUSY_FOR, Duration::from_millis(1));
     loop {
-        let spawned = spawn::spawn(command, ends).unwrap_or_else(|| fork::spawn(command, ends));
+        let spawned = spawn::spawn(command, ends);
         // Another thread had the file open for writing when it forked, and its child has not yet executed anything. No
         // event tells of the end of that.
         if spawned != Err(Errno::TXTBSY) || Instant::now() >= until {

@@ -25,6 +25,7 @@ pub(crate) struct Command {
     pub(crate) directory: PathBuf,
     /// The address space that it may take up.
     pub(crate) memory: Option<u64>,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing ties it to the host there"))]
     pub(crate) outlives: Outlives,
     program: CString,
     arguments: Vec<CString>,

@@ -1,7 +1,6 @@
-//! Starts a program by fork and exec, where `posix_spawn` cannot: with a limit of memory, tied to its host, and on systems
-//! that lack its newer parts.
+//! Starts a program by fork and exec, on systems where nothing ties it to its host's end.
 
-use super::command::{Command, Outlives};
+use super::command::Command;
 use libc::{c_char, c_int};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -12,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::ptr::null;
 
-/// Where there is no other way to close descriptors than one by one, those above this one stay open.
+/// Descriptors are closed one by one; those above this one stay open.
 const MOST_DESCRIPTORS: u64 = 1 << 16;
 
 /// Starts it with these as its standard input, output and error.
@@ -46,11 +45,9 @@ fn program(command: &Command) -> impl FnMut() -> io::Result<()> + Send + Sync + 
     let pointers =
         |texts: &[std::ffi::CString]| Pointers(texts.iter().map(|text| text.as_ptr()).chain([null()]).collect());
     let (arguments, environment) = (pointers(command.arguments()), pointers(command.environment()));
-    let host = rustix::process::getpid();
     move || {
         let (arguments, environment) = (&arguments, &environment);
         reset_signals();
-        dies_with(command.outlives, host)?;
         keep_no_descriptors();
         if let Some(memory) = command.memory {
             setrlimit(Resource::As, Rlimit { current: Some(memory), maximum: Some(memory) })?;
@@ -59,24 +56,6 @@ fn program(command: &Command) -> impl FnMut() -> io::Result<()> + Send + Sync + 
         unsafe { libc::execve(command.program().as_ptr(), arguments.0.as_ptr(), environment.0.as_ptr()) };
         Err(io::Error::last_os_error())
     }
-}
-
-/// Ties the process to the thread that forked it.
-#[cfg(all(feature = "rpc", target_os = "linux"))]
-fn dies_with(outlives: Outlives, host: Pid) -> io::Result<()> {
-    if outlives == Outlives::NeverOutlives {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        // The host may have ended before that: then nothing tells of it any more.
-        if rustix::process::getppid() != Some(host) {
-            return Err(Errno::SRCH.into());
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(all(feature = "rpc", target_os = "linux")))]
-fn dies_with(_outlives: Outlives, _host: Pid) -> io::Result<()> {
-    Ok(())
 }
 
 fn reset_signals() {
@@ -93,14 +72,6 @@ fn reset_signals() {
 
 /// Marks all but the standard ones to be closed by exec: until then, `std` has one for telling of a failure.
 fn keep_no_descriptors() {
-    #[cfg(target_os = "linux")]
-    {
-        // SAFETY: touches no memory.
-        let marked = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-        if marked == 0 {
-            return;
-        }
-    }
     let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
     for descriptor in 3..c_int::try_from(most).unwrap_or(c_int::MAX) {
         // SAFETY: touches no memory; numbers that are no descriptors fail.

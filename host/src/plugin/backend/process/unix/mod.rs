@@ -3,32 +3,22 @@
 mod backoff;
 mod child;
 mod command;
-#[expect(unsafe_code, reason = "prepares a forked process for its program")]
-mod fork;
 #[cfg(feature = "rpc")]
 mod keeper;
 mod lines;
 mod read;
 mod ready;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "calls posix_spawn")]
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "prepares a new process for its program")]
+#[path = "clone.rs"]
+mod spawn;
+#[cfg(not(target_os = "linux"))]
+#[expect(unsafe_code, reason = "prepares a forked process for its program")]
+#[path = "fork.rs"]
 mod spawn;
 mod started;
 #[expect(unsafe_code, reason = "keeps SIGPIPE from a program that is written in C")]
 mod write;
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod spawn {
-    //! Elsewhere a process is forked.
-    use super::command::Command;
-    use rustix::fd::OwnedFd;
-    use rustix::io::Errno;
-    use rustix::process::Pid;
-
-    pub(super) fn spawn(_command: &Command, _ends: &[OwnedFd; 3]) -> Option<Result<Pid, Errno>> {
-        None
-    }
-}
 
 pub(crate) use backoff::{Backoff, MOST_ENDS, WITHIN};
 pub(crate) use child::{Child, GRACE, KILLED_WITHIN, Status, failure};

@@ -2,7 +2,9 @@
 
 use super::{Plugin, assert_ends, assert_says, awaited};
 use crate::plugin::backend::{Description, Instance};
+use crate::plugin::config::Policy;
 use crate::plugin::spec::{Reattach, ReattachAddress, Rpc, Tls};
+use crate::plugin::stage::Staging;
 use pitstop_reloadable::PluginError;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
@@ -276,7 +278,6 @@ fn a_host_that_is_killed_leaves_no_plugin_behind() {
     process.wait().expect("it is gone");
     assert_ends(pid);
     // Its sockets are left, until another program needs such a folder.
-    let (own, _held) = crate::plugin::stage::private(&std::env::temp_dir()).expect("a folder");
+    drop(Staging::new(None, Policy::default()).expect("a folder"));
     assert!(!socket.exists(), "{} is left", socket.display());
-    std::fs::remove_dir_all(own).expect("ours");
 }
