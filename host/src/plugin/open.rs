@@ -1,11 +1,12 @@
 //! Takes a candidate from its file to a version that is ready for calls: staged, proven, opened. Takes as long as it takes, on a
 //! thread of its own.
 
+use super::access;
 use super::backend::{self, Candidate};
 use super::post::Post;
 use super::shared::Shared;
 use super::spec::{Source, Spec};
-use super::stage;
+use super::stage::{self, Contents};
 use super::version::Version;
 use crate::swap::micros_since_1970;
 use crate::verify::attached;
@@ -108,12 +109,11 @@ pub(super) fn open(
         Ok(candidate) => candidate,
         Err(reason) => return Outcome::Refused(vec![reason]),
     };
-    let sum = candidate.sum;
-    if matches!(purpose, Purpose::Live) && post.standing().staged.replace(sum) == Some(sum) {
+    if matches!(purpose, Purpose::Live) && is_staged_again(post, &candidate.bytes) {
         shared.staging.remove(&candidate.file);
         return Outcome::Same;
     }
-    let (file, bytes) = (candidate.file.clone(), sum.0);
+    let (file, bytes) = (candidate.file.clone(), candidate.bytes.len() as u64);
     let verifying = Instant::now();
     let proven = match backend::prove(candidate) {
         Ok(proven) => proven,
@@ -141,14 +141,22 @@ pub(super) fn open(
     Outcome::Ready { version: Arc::new(version), proof, timing }
 }
 
+/// Whether it is what was staged before it. From now on, another one is compared with this.
+fn is_staged_again(post: &Post, bytes: &Contents) -> bool {
+    let before = post.standing().staged.replace(bytes.clone());
+    before.is_some_and(|before| before == *bytes)
+}
+
 /// A file that the watcher has staged, which nobody else writes.
 fn published(spec: &Arc<Spec>, image: &Image, path: PathBuf) -> Result<Candidate, Reason> {
-    let bytes = read(&path)?;
+    let file = access::open(&path).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()));
+    let mapped = file.and_then(|file| Contents::of(&file).ok());
+    // That says why it cannot be read.
+    let bytes = mapped.map_or_else(|| read(&path).map(Contents::from), Ok)?;
     identical(&path, &bytes, image.bytes, image.crc32)?;
     stage::matches_pin(spec, &path, &bytes)?;
     let layouts = attached(image, &path);
-    let sum = (image.bytes, image.crc32);
-    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes: bytes.into(), sum, layouts })
+    Ok(Candidate { spec: Arc::clone(spec), file: path, bytes, layouts })
 }
 
 /// A reason that names what a person edits, in place of the copy that was looked at.

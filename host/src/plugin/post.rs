@@ -4,6 +4,7 @@ use super::open::Order;
 use super::pin::Pinned;
 use super::route::Routing;
 use super::spec::Spec;
+use super::stage::Contents;
 use super::version::Version;
 use crate::lock::lock;
 use pitstop_contract::Generation;
@@ -26,8 +27,8 @@ pub(crate) struct Standing {
     pub(crate) parked: Option<Arc<Routing>>,
     /// Why there is no newer version.
     pub(crate) problem: Option<String>,
-    /// What was staged last, accepted or refused: length and CRC-32.
-    pub(crate) staged: Option<(u64, u32)>,
+    /// What was staged last, accepted or refused.
+    pub(crate) staged: Option<Contents>,
     /// The newest that is ready.
     pub(crate) newest: Generation,
     pub(crate) is_enabled: bool,

@@ -99,6 +99,8 @@ impl Yard {
     /// Until the program is done with its plugins and all of them have ended.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         self.scan();
+        // While the first versions are loaded.
+        self.shared.staging.sweep();
         while let Ok(message) = messages.recv() {
             self.take(message);
             if self.expected.is_empty() {

@@ -49,8 +49,6 @@ pub(crate) struct Candidate {
     pub(crate) file: PathBuf,
     /// What is in it.
     pub(crate) bytes: Contents,
-    /// How many these are, and their CRC-32: by which another candidate is known to be the same.
-    pub(crate) sum: (u64, u32),
     /// The types that cross its border, where the session's watcher has read them.
     pub(crate) layouts: Option<Layouts>,
 }

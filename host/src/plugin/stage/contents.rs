@@ -3,31 +3,39 @@
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::sync::Arc;
 
-/// The bytes of a private copy.
+/// The bytes of a staged file. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents(Arc<Bytes>);
+
 #[derive(Debug)]
-pub(crate) enum Contents {
+enum Bytes {
     Read(Vec<u8>),
     #[cfg(unix)]
     Mapped(map::Map),
 }
 
 impl Contents {
-    /// Of a file whose owner is this program alone: whoever shortened it would end the program at its next look.
-    pub(super) fn of(copy: &File, length: u64) -> io::Result<Self> {
+    /// Of a file that nobody else writes: whoever shortened it would end the program at its next look.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
         #[cfg(unix)]
         if let Ok(length) = usize::try_from(length)
-            && let Ok(map) = map::Map::of(copy, length)
+            && let Ok(map) = map::Map::of(file, length)
         {
-            return Ok(Self::Mapped(map));
+            return Ok(Self(Arc::new(Bytes::Mapped(map))));
         }
-        super::read::whole(copy, length).map(Self::Read)
+        super::read::whole(file, length).map(Self::from)
     }
 }
 
 impl From<Vec<u8>> for Contents {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Read(bytes)
+        Self(Arc::new(Bytes::Read(bytes)))
     }
 }
 
@@ -35,11 +43,17 @@ impl Deref for Contents {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Read(bytes) => bytes,
+        match &*self.0 {
+            Bytes::Read(bytes) => bytes,
             #[cfg(unix)]
-            Self::Mapped(map) => map,
+            Bytes::Mapped(map) => map,
         }
+    }
+}
+
+impl PartialEq for Contents {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
@@ -54,7 +68,7 @@ mod map {
 
     /// A file in memory.
     #[derive(Debug)]
-    pub(crate) struct Map {
+    pub(super) struct Map {
         start: NonNull<u8>,
         length: usize,
     }
@@ -78,7 +92,7 @@ mod map {
         type Target = [u8];
 
         fn deref(&self) -> &[u8] {
-            // SAFETY: so many bytes are mapped for as long as this lives, and whose file it is nobody else can change.
+            // SAFETY: so many bytes are mapped for as long as this lives, and nobody writes to the file.
             unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
         }
     }

@@ -22,10 +22,12 @@ const PART: usize = 256 << 10;
 /// How many names are tried.
 const ATTEMPTS: u32 = 100;
 
-/// A private folder for copies, which goes when this is dropped; after a crash, the next one that is made removes it.
+/// A private folder for copies, which goes when this is dropped; after a crash, the next one removes it: see [`sweep`](Self::sweep).
 #[derive(Debug)]
 pub(crate) struct Staging {
     folder: PathBuf,
+    /// What that is in.
+    base: PathBuf,
     policy: Policy,
     /// The versions that were written, gone or not: a loader that knows a path by its name is never shown another file.
     used: Mutex<HashSet<String>>,
@@ -44,14 +46,19 @@ impl Staging {
         let refuse = |error: io::Error| refuse(&base, "a folder for copies of plugins", error.to_string());
         let real = std::fs::create_dir_all(&base).and_then(|()| base.canonicalize()).map_err(refuse)?;
         safe_base(&real, policy)?;
-        sweep(&real);
         let (folder, lock) = claim(&real).map_err(refuse)?;
-        let staging = Self { folder, policy, used: Mutex::default(), process: std::process::id(), _lock: lock };
+        let process = std::process::id();
+        let staging = Self { folder, base: real, policy, used: Mutex::default(), process, _lock: lock };
         if access::noexec(&staging.folder) {
             let found = "its file system is mounted with `noexec`";
             return Err(self::refuse(&base, "a folder whose files can be executed", found));
         }
         Ok(staging)
+    }
+
+    /// Removes what programs that have crashed left beside it. In a full folder that takes a while, and nobody waits for it.
+    pub(crate) fn sweep(&self) {
+        sweep(&self.base);
     }
 
     pub(super) fn policy(&self) -> Policy {
@@ -113,19 +120,6 @@ pub(super) struct Place<'a> {
     is_kept: bool,
 }
 
-/// A copy that is whole.
-#[derive(Debug)]
-pub(super) struct Copied {
-    pub(super) bytes: Contents,
-    pub(super) crc32: u32,
-}
-
-impl super::read::Measured for Copied {
-    fn length(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-}
-
 /// Which end has failed.
 pub(super) enum NotCopied {
     Unreadable(io::Error),
@@ -134,12 +128,12 @@ pub(super) enum NotCopied {
 
 impl Place<'_> {
     /// Copies at most so many bytes and one more, in place of what was copied before.
-    pub(super) fn copy(&self, mut file: &File, length: u64) -> Result<Copied, NotCopied> {
+    pub(super) fn copy(&self, mut file: &File, length: u64) -> Result<Contents, NotCopied> {
         self.clear();
         let mut copy = access::make_folder(&self.folder)
             .and_then(|()| access::write_new(&self.file, self.mode))
             .map_err(NotCopied::Unwritable)?;
-        let (mut sum, mut left) = (crc32fast::Hasher::new(), length.saturating_add(1));
+        let mut left = length.saturating_add(1);
         let mut part = vec![0; PART.min(usize::try_from(left).unwrap_or(PART))];
         while left > 0 {
             let most = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -149,16 +143,12 @@ impl Place<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(NotCopied::Unreadable(error)),
             };
-            sum.update(&part[..read]);
             copy.write_all(&part[..read]).map_err(NotCopied::Unwritable)?;
             left -= read as u64;
         }
         // It is closed for writing before anybody executes it.
         drop(copy);
-        let bytes = File::open(&self.file)
-            .and_then(|copy| Contents::of(&copy, copy.metadata()?.len()))
-            .map_err(NotCopied::Unwritable)?;
-        Ok(Copied { bytes, crc32: sum.finalize() })
+        File::open(&self.file).and_then(|copy| Contents::of(&copy)).map_err(NotCopied::Unwritable)
     }
 
     pub(super) fn unwritable(&self, artifact: &Path, error: &io::Error) -> Reason {

@@ -13,7 +13,7 @@ pub(crate) use folder::private;
 
 use super::backend::Candidate;
 use super::spec::Spec;
-use folder::{Copied, NotCopied};
+use folder::NotCopied;
 use pitstop_contract::{Generation, Reason, Rule};
 use read::Asked;
 use std::fmt::Write;
@@ -45,10 +45,9 @@ pub(crate) fn stage(
             }
         })
     });
-    let Copied { bytes, crc32 } = copied.map_err(|reason| unwritten.unwrap_or(reason))?;
+    let bytes = copied.map_err(|reason| unwritten.unwrap_or(reason))?;
     matches_pin(spec, artifact, &bytes)?;
-    let sum = (bytes.len() as u64, crc32);
-    Ok(Candidate { spec: Arc::clone(spec), file: place.keep(), bytes, sum, layouts: None })
+    Ok(Candidate { spec: Arc::clone(spec), file: place.keep(), bytes, layouts: None })
 }
 
 pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<(), Reason> {

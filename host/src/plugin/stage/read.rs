@@ -6,6 +6,7 @@ use crate::plugin::spec::{Source, Spec};
 use pitstop_contract::{Reason, Rule};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,7 @@ const ATTEMPTS: u32 = 40;
 /// Reads a plugin's file, whole and unchanged while it was read.
 ///
 /// Not seen is a writer that stood still in the middle of a write for longer than [`SETTLED`]: nothing tells of it.
-pub(super) fn read<T: Measured>(
+pub(super) fn read<T: Deref<Target = [u8]>>(
     asked: &Asked<'_>,
     mut bytes_of: impl FnMut(&File, u64) -> io::Result<T>,
 ) -> Result<T, Reason> {
@@ -42,17 +43,6 @@ pub(super) struct Asked<'a> {
     pub(super) policy: Policy,
 }
 
-/// What was read, of which it is known how much it is.
-pub(super) trait Measured {
-    fn length(&self) -> u64;
-}
-
-impl Measured for Vec<u8> {
-    fn length(&self) -> u64 {
-        self.len() as u64
-    }
-}
-
 /// How an attempt to read ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Attempt<T> {
@@ -62,7 +52,7 @@ pub(super) enum Attempt<T> {
 }
 
 /// Opens the file, and checks and reads what is open.
-pub(super) fn attempt<T: Measured>(
+pub(super) fn attempt<T: Deref<Target = [u8]>>(
     asked: &Asked<'_>,
     bytes_of: impl FnOnce(&File, u64) -> io::Result<T>,
 ) -> Result<Attempt<T>, Reason> {
@@ -81,7 +71,7 @@ pub(super) fn attempt<T: Measured>(
     }
     let bytes = bytes_of(&file, before.length).map_err(unreadable)?;
     let after = access::change(&file.metadata().map_err(unreadable)?);
-    let unchanged = before == after && bytes.length() == before.length;
+    let unchanged = before == after && bytes.len() as u64 == before.length;
     Ok(if unchanged { Attempt::Read(bytes) } else { Attempt::Again(SETTLED) })
 }
 

@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// A folder for copies, by which what is left beside it has gone.
+fn swept(base: &Path) -> Staging {
+    let staging = Staging::new(Some(base), Policy::default()).expect("a folder");
+    staging.sweep();
+    staging
+}
+
 /// Of a process that is gone, if `locked` is not held.
 fn left(base: &Path, name: &str) -> PathBuf {
     let folder = base.join(format!("pitstop-plugins-{name}"));
@@ -27,8 +34,8 @@ fn what_processes_that_are_gone_left_is_swept_and_nothing_else() {
     fs::remove_file(without_lock.join("lock")).expect("removed");
     let file = base.path().join("pitstop-plugins-5-e");
     fs::write(&file, "").expect("a file");
-    let first = Staging::new(Some(base.path()), Policy::default()).expect("a folder");
-    let second = Staging::new(Some(base.path()), Policy::default()).expect("a folder");
+    let first = swept(base.path());
+    let second = swept(base.path());
     assert!(!gone.exists() && !beginning.exists());
     assert!(held.join("x-1/run").exists() && other.exists() && without_lock.exists() && file.exists());
     let folders = || fs::read_dir(base.path()).expect("a folder").count();
@@ -36,7 +43,7 @@ fn what_processes_that_are_gone_left_is_swept_and_nothing_else() {
     drop(lock);
     drop((first, second));
     assert_eq!(folders(), 4);
-    drop(Staging::new(Some(base.path()), Policy::default()));
+    drop(swept(base.path()));
     assert!(!held.exists());
 }
 
@@ -49,7 +56,7 @@ fn a_link_is_not_followed_by_the_sweeper() {
     std::os::unix::fs::symlink(&target, base.path().join("pitstop-plugins-1-a")).expect("a link");
     let inner = left(base.path(), "2-b");
     std::os::unix::fs::symlink(&target, inner.join("link")).expect("a link");
-    drop(Staging::new(Some(base.path()), Policy::default()).expect("a folder"));
+    drop(swept(base.path()));
     assert!(target.join("x-1/run").exists() && !inner.exists());
 }
 
@@ -62,7 +69,7 @@ fn what_another_user_left_is_not_swept() {
     if std::os::unix::fs::chown(&theirs, Some(4321), None).is_err() {
         return;
     }
-    drop(Staging::new(Some(base.path()), Policy::default()).expect("a folder"));
+    drop(swept(base.path()));
     assert!(theirs.exists());
 }
 
@@ -74,7 +81,7 @@ fn folders_that_are_made_at_the_same_time_do_not_sweep_each_other() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for number in 0..50 {
-                    let staging = Staging::new(Some(&place.at("copies")), Policy::default()).expect("a folder");
+                    let staging = swept(&place.at("copies"));
                     let spec = Arc::new(place.spec(Mechanism::Exec, "x/run"));
                     let staged = stage(&spec, &place.at("x/run"), &staging, Generation(number)).expect("staged");
                     assert_eq!(fs::read(staged.file).expect("a copy"), b"1");

@@ -98,7 +98,6 @@ impl Plugin {
             spec: Arc::new(self.spec.clone()),
             file: self.file.clone(),
             bytes: bytes.into(),
-            sum: (0, 0),
             layouts: None,
         })
     }

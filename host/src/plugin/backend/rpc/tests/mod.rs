@@ -84,13 +84,8 @@ impl Plugin {
 
     fn prove(&self) -> Proven {
         let bytes = std::fs::read(self.file()).expect("readable");
-        let candidate = Candidate {
-            spec: Arc::new(self.spec.clone()),
-            file: self.file(),
-            bytes: bytes.into(),
-            sum: (0, 0),
-            layouts: None,
-        };
+        let candidate =
+            Candidate { spec: Arc::new(self.spec.clone()), file: self.file(), bytes: bytes.into(), layouts: None };
         prove(candidate).expect("a program")
     }
 

@@ -278,6 +278,6 @@ fn a_host_that_is_killed_leaves_no_plugin_behind() {
     process.wait().expect("it is gone");
     assert_ends(pid);
     // Its sockets are left, until another program needs such a folder.
-    drop(Staging::new(None, Policy::default()).expect("a folder"));
+    Staging::new(None, Policy::default()).expect("a folder").sweep();
     assert!(!socket.exists(), "{} is left", socket.display());
 }

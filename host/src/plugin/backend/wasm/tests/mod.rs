@@ -65,7 +65,7 @@ impl Plugin {
     fn proven(&self) -> Result<Proven, Vec<Reason>> {
         let file = self.folder.path().join("tried-1.wasm");
         let spec = Arc::new(self.spec.clone());
-        prove(Candidate { spec, file, bytes: self.bytes.clone().into(), sum: (0, 0), layouts: None })
+        prove(Candidate { spec, file, bytes: self.bytes.clone().into(), layouts: None })
     }
 
     /// The only reason against it, as one text.
