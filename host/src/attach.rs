@@ -86,6 +86,7 @@ impl std::fmt::Debug for Host {
 
 static HOST: OnceLock<Option<Host>> = OnceLock::new();
 
+#[cfg(feature = "plugins")]
 /// The host of this process, where it takes part in a session.
 pub(crate) fn attached() -> Option<&'static Host> {
     HOST.get()?.as_ref()

@@ -13,6 +13,7 @@ pub(crate) struct Touch {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) what: Touched,
     pub(crate) at_us: u64,
+    #[cfg_attr(not(feature = "plugins"), allow(dead_code))]
     pub(crate) at: Instant,
 }
 
@@ -31,6 +32,7 @@ pub(crate) enum Depth {
     /// What lies in it.
     Folder,
     /// And in the folders below.
+    #[cfg_attr(not(feature = "plugins"), allow(dead_code))]
     Tree,
 }
 

@@ -49,6 +49,7 @@ pub use library::{Function, FunctionError, Library, LibraryError};
 pub use pitstop_contract::event::{Event, Stages, Waited};
 pub use pitstop_contract::{Generation, Reason, Rule};
 pub use pitstop_reloadable::{Metadata, OnPanic, Plugin, PluginError, State, Swap};
+#[cfg(feature = "plugins")]
 pub use plugin::{
     ConfigError, PluginHandle, PluginInfo, PluginState, Plugins, PluginsError, Route, VersionInfo, VersionRef, split,
 };

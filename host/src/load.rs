@@ -167,9 +167,11 @@ impl Loaded {
     }
 }
 
+#[cfg(feature = "plugins")]
 /// A plugin's library. It stays mapped for the life of the process: it may have started threads, and given out pointers.
 pub(crate) struct Mapped(ManuallyDrop<Library>);
 
+#[cfg(feature = "plugins")]
 /// Maps a plugin's library.
 ///
 /// # Errors
@@ -179,6 +181,7 @@ pub(crate) fn map(path: &Path) -> Result<Mapped, Reason> {
     Ok(Mapped(ManuallyDrop::new(library)))
 }
 
+#[cfg(feature = "plugins")]
 impl Mapped {
     /// The address of an exported symbol.
     pub(crate) fn symbol(&self, name: &str) -> Option<*const ()> {

@@ -45,6 +45,7 @@ pub(crate) fn offer(subject: &str, swap: impl FnOnce() + Send + 'static) {
     READY.store(true, Ordering::Release);
 }
 
+#[cfg(feature = "plugins")]
 /// What waits for this subject is not to be done any more.
 pub(crate) fn forget(subject: &str) {
     let mut pending = lock(&PENDING);

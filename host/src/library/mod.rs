@@ -6,5 +6,7 @@ mod shelf;
 
 pub(crate) use followed::follow;
 pub use handle::{Function, FunctionError, Library, LibraryError};
-pub(crate) use handle::{as_path, find_beside_executable};
+pub(crate) use handle::as_path;
+#[cfg(feature = "plugins")]
+pub(crate) use handle::find_beside_executable;
 pub(crate) use shelf::Shelf;

@@ -3,8 +3,12 @@
 mod rpc;
 mod wasm;
 
-pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Rpc, Tls};
-pub(crate) use wasm::{Access, Address, Folder, Host, STACKS, Wasm};
+#[cfg(feature = "plugins")]
+pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Tls};
+pub(crate) use rpc::Rpc;
+pub(crate) use wasm::Wasm;
+#[cfg(feature = "plugins")]
+pub(crate) use wasm::{Access, Address, Folder, Host, STACKS};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

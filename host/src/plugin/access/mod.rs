@@ -1,6 +1,7 @@
 //! Who else could change a file, and which file a descriptor has open.
 
 #[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(unix, expect(unsafe_code, reason = "asks the system who runs the program, and how a folder is mounted"))]
 #[cfg_attr(not(unix), path = "other.rs")]
 mod system;
 
@@ -14,6 +15,14 @@ use std::path::{Component, Path, PathBuf};
 
 /// What else helps against a [`Danger`].
 pub(crate) const ALLOW: &str = "write `world-writable = \"allow\"` below `[plugins]` in pitstop.toml";
+
+/// What is done about files and folders that others than root and the program's own user could change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Policy {
+    #[default]
+    RefuseWorldWritable,
+    AllowWorldWritable,
+}
 
 /// Someone who could change a file or what is in a folder, without being asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

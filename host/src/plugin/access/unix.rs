@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// Opens a file for reading. A FIFO that nobody writes to does not block, and a terminal does not take the program over.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// Who could change it. That a folder is sticky keeps others from renaming what is in it, not from adding to it.
 pub(crate) fn danger(metadata: &Metadata) -> Option<Danger> {
-    let (owner, ours) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    let (owner, ours) = (metadata.uid(), our_user());
     if metadata.mode() & 0o002 != 0 {
         Some(Danger::Everybody(metadata.mode() & 0o7777))
     } else if owner != 0 && owner != ours {
@@ -26,7 +25,7 @@ pub(crate) fn danger(metadata: &Metadata) -> Option<Danger> {
 
 /// Whether it belongs to the user that runs this program.
 pub(crate) fn is_ours(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw()
+    metadata.uid() == our_user()
 }
 
 /// Whether what is in a folder can be renamed or removed by its owner only.
@@ -66,8 +65,15 @@ fn descriptor_path(file: &File, _opened: &Path) -> io::Result<PathBuf> {
 #[cfg(target_vendor = "apple")]
 fn descriptor_path(file: &File, _opened: &Path) -> io::Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
-    let path = rustix::fs::getpath(file)?;
-    Ok(PathBuf::from(std::ffi::OsString::from_vec(path.into_bytes())))
+    use std::os::fd::AsRawFd;
+    let mut path = vec![0u8; libc::PATH_MAX as usize];
+    // SAFETY: the system writes a path with its zero, which is at most this long.
+    let got = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETPATH, path.as_mut_ptr()) };
+    if got == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    path.truncate(path.iter().position(|&byte| byte == 0).unwrap_or(path.len()));
+    Ok(PathBuf::from(std::ffi::OsString::from_vec(path)))
 }
 
 /// The path is found anew, and that it leads to the file that is open is what the caller checks.
@@ -89,11 +95,24 @@ pub(crate) fn write_new(path: &Path, mode: u32) -> io::Result<File> {
 /// Whether nothing in this folder can be executed, because of how its file system is mounted.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn noexec(folder: &Path) -> bool {
-    let system = rustix::fs::statvfs(folder);
-    system.is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(folder) = std::ffi::CString::new(folder.as_os_str().as_bytes()) else { return false };
+    let mut system = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: both point to what the call asks for.
+    if unsafe { libc::statvfs(folder.as_ptr(), system.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call has filled it in.
+    let system = unsafe { system.assume_init() };
+    system.f_flag & libc::ST_NOEXEC != 0
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn noexec(_: &Path) -> bool {
     false
+}
+
+fn our_user() -> u32 {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
 }

@@ -14,8 +14,8 @@ mod table;
 #[cfg(feature = "wasm")]
 pub(crate) mod wasm;
 
-use super::spec::{Limits, Mechanism, Spec};
-use super::stage::Contents;
+use super::spec::{Limits, Mechanism};
+pub(crate) use super::stage::Candidate;
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
 use pitstop_proof::layout::Layouts;
@@ -39,18 +39,6 @@ pub(crate) fn backend(mechanism: Mechanism) -> &'static dyn Backend {
         #[cfg(not(feature = "wasm"))]
         Mechanism::Wasm => &absent::Absent("wasm"),
     }
-}
-
-/// A version of a plugin that is to be live: its file is staged, so that nobody else writes or replaces it.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    pub(crate) spec: Arc<Spec>,
-    /// The staged copy. Its path has the number of the version in it and is used once.
-    pub(crate) file: PathBuf,
-    /// What is in it.
-    pub(crate) bytes: Contents,
-    /// The types that cross its border, where the session's watcher has read them.
-    pub(crate) layouts: Option<Layouts>,
 }
 
 /// A candidate that was shown to match. Only [`prove`] makes one.

@@ -12,6 +12,7 @@ mod wasm;
 
 pub use error::ConfigError;
 
+pub(crate) use super::access::Policy;
 use super::spec::Spec;
 use document::{Document, Found, Key, Section};
 use paths::{Ground, Looked, Reach, Wanted};
@@ -29,14 +30,6 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// Where copies are put, absolute; the system's temporary folder if nothing is said.
     pub(crate) staging: Option<PathBuf>,
-}
-
-/// What is done about files and folders that others than root and the program's own user could change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Policy {
-    #[default]
-    RefuseWorldWritable,
-    AllowWorldWritable,
 }
 
 const TOP: &[Key] = &[

@@ -12,7 +12,7 @@ pub(crate) struct Contents(Arc<Bytes>);
 #[derive(Debug)]
 enum Bytes {
     Read(Vec<u8>),
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "plugins"))]
     Mapped(map::Map),
 }
 
@@ -23,7 +23,7 @@ impl Contents {
     /// Where it cannot be read.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        #[cfg(unix)]
+        #[cfg(all(unix, feature = "plugins"))]
         if let Ok(length) = usize::try_from(length)
             && let Ok(map) = map::Map::of(file, length)
         {
@@ -45,7 +45,7 @@ impl Deref for Contents {
     fn deref(&self) -> &[u8] {
         match &*self.0 {
             Bytes::Read(bytes) => bytes,
-            #[cfg(unix)]
+            #[cfg(all(unix, feature = "plugins"))]
             Bytes::Mapped(map) => map,
         }
     }
@@ -57,7 +57,7 @@ impl PartialEq for Contents {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "plugins"))]
 #[expect(unsafe_code, reason = "maps a file")]
 mod map {
     use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};

@@ -2,8 +2,7 @@
 
 use super::contents::Contents;
 use crate::lock::lock;
-use crate::plugin::access;
-use crate::plugin::config::Policy;
+use crate::plugin::access::{self, Policy};
 use crate::plugin::spec::{Mechanism, Spec};
 use pitstop_contract::{Generation, Reason, Rule};
 use std::collections::{BTreeSet, HashSet};

@@ -11,14 +11,27 @@ pub(crate) use folder::Staging;
 #[cfg(all(unix, feature = "rpc"))]
 pub(crate) use folder::private;
 
-use super::backend::Candidate;
 use super::spec::Spec;
 use folder::NotCopied;
 use pitstop_contract::{Generation, Reason, Rule};
+use pitstop_proof::layout::Layouts;
 use read::Asked;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// A version of a plugin that is to be live: its file is staged, so that nobody else writes or replaces it.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "plugins"), allow(dead_code))]
+pub(crate) struct Candidate {
+    pub(crate) spec: Arc<Spec>,
+    /// The staged copy. Its path has the number of the version in it and is used once.
+    pub(crate) file: PathBuf,
+    /// What is in it.
+    pub(crate) bytes: Contents,
+    /// The types that cross its border, where the session's watcher has read them.
+    pub(crate) layouts: Option<Layouts>,
+}
 
 /// Copies a version of a plugin: `artifact` is the file that its configuration names, or one that a session has built.
 ///

@@ -1,7 +1,6 @@
 //! Reads a plugin's file as it is at one moment, from one descriptor.
 
-use crate::plugin::access::{self, Change};
-use crate::plugin::config::Policy;
+use crate::plugin::access::{self, Change, Policy};
 use crate::plugin::spec::{Source, Spec};
 use pitstop_contract::{Reason, Rule};
 use std::fs::{File, Metadata};

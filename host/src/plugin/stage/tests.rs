@@ -1,7 +1,7 @@
 //! Copies are whole, of the file that was checked, and each refusal is told word for word.
 
 use super::*;
-use crate::plugin::config::Policy;
+use crate::plugin::access::Policy;
 use crate::plugin::spec::{Limits, Mechanism, Mode, Origin, Source};
 use std::fs::{self, File};
 use std::path::PathBuf;
