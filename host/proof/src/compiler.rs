@@ -2,6 +2,7 @@
 
 use crate::debug_info::data::Data;
 use crate::debug_info::units::{Reader, Sections};
+use crate::order::set;
 use gimli::constants as dw;
 use object::{Object, ObjectSection};
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ pub fn compilers(bytes: &[u8]) -> BTreeSet<String> {
     let comment = file.section_by_name(".comment").and_then(|section| section.uncompressed_data().ok());
     let notes = comment.unwrap_or_default();
     let notes = notes.split(|&byte| byte == 0).filter_map(|note| std::str::from_utf8(note).ok());
-    let signed: BTreeSet<String> = notes.filter_map(|note| note.strip_prefix(SIGNED)).map(str::to_owned).collect();
+    let signed = set(notes.filter_map(|note| note.strip_prefix(SIGNED)).map(str::to_owned));
     if signed.is_empty() { producers(&file).unwrap_or_default() } else { signed }
 }
 

@@ -13,8 +13,10 @@ mod compiler;
 mod complete;
 mod debug_info;
 mod image;
+mod order;
 mod plugin;
 mod prove;
+mod sparse;
 
 pub use built::Built;
 pub use compiler::compilers;

@@ -156,7 +156,7 @@ pub fn crosses(crate_name: &str, root: &Root, built: &Built, found: &Layouts) ->
 }
 
 /// The crates that these types are from: what their paths begin with.
-fn crates_of(layouts: &Layouts) -> BTreeSet<&str> {
+fn crates_of(layouts: &Layouts) -> BTreeSet<String> {
     let mut crates = BTreeSet::new();
     for name in layouts.types.iter().map(|ty| ty.name.as_str()) {
         let mut rest = name;
@@ -165,7 +165,9 @@ fn crates_of(layouts: &Layouts) -> BTreeSet<&str> {
             let start = before
                 .rfind(|letter: char| !letter.is_alphanumeric() && letter != '_')
                 .map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8));
-            crates.insert(&before[start..]);
+            if !crates.contains(&before[start..]) {
+                crates.insert(before[start..].to_owned());
+            }
             // The rest of the path is in that crate.
             let path = after.find(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | ':'));
             rest = path.map_or("", |at| &after[at..]);

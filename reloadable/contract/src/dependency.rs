@@ -41,14 +41,25 @@ impl Facts {
         let long = own + whole.iter().map(|(key, value)| key.len() + value.len() + 2).sum::<usize>() > LIMIT;
         let short =
             |features: String| if features.is_empty() { features } else { format!("#{:08x}", checksum(&features)) };
-        self.values.extend(if long { lines(dependencies, short) } else { whole });
+        for (key, value) in if long { lines(dependencies, short) } else { whole } {
+            self.values.insert(key, value);
+        }
     }
 
     /// The dependencies of the crate.
     #[must_use]
     pub fn dependencies(&self) -> Dependencies {
-        let facts = self.values.iter().filter_map(|(key, value)| Some((key.strip_prefix(fact::DEPENDENCY)?, value)));
-        facts.map(|(name, value)| (name.to_owned(), value.split("; ").map(parse).collect())).collect()
+        let mut dependencies = Dependencies::new();
+        for (key, value) in &self.values {
+            let Some(name) = key.strip_prefix(fact::DEPENDENCY) else { continue };
+            // One by one, here and below: to collect a tree takes a sort of its own for each type, in each build of a program.
+            let mut versions = BTreeSet::new();
+            for version in value.split("; ") {
+                versions.insert(parse(version));
+            }
+            dependencies.insert(name.to_owned(), versions);
+        }
+        dependencies
     }
 }
 
@@ -67,31 +78,42 @@ fn parse(text: &str) -> Dependency {
     let mut words = text.splitn(3, ' ').map(str::to_owned);
     let mut next = || words.next().unwrap_or_default();
     let (version, identity, features) = (next(), next(), next());
-    let features = features.split(',').filter(|feature| !feature.is_empty()).map(str::to_owned);
-    Dependency { version, identity, features: features.collect() }
+    let mut dependency = Dependency { version, identity, features: BTreeSet::new() };
+    for feature in features.split(',').filter(|feature| !feature.is_empty()) {
+        dependency.features.insert(feature.to_owned());
+    }
+    dependency
 }
 
 /// The crates that moved from one build to the other: with another version or other features. A crate above one that
 /// moved is built anew, and so has another identity. Only where nothing else tells the builds apart are these named.
 #[must_use]
 pub fn moved(before: &Dependencies, after: &Dependencies) -> BTreeSet<String> {
-    let differing = |same: &dyn Fn(&BTreeSet<Dependency>, &BTreeSet<Dependency>) -> bool| -> BTreeSet<String> {
-        let pairs = before.iter().filter_map(|(name, before)| Some((name, before, after.get(name)?)));
-        pairs.filter(|(_, before, after)| !same(before, after)).map(|(name, ..)| name.clone()).collect()
+    let differing = |same: fn(&BTreeSet<Dependency>, &BTreeSet<Dependency>) -> bool| {
+        let mut names = BTreeSet::new();
+        for (name, before) in before {
+            if after.get(name).is_some_and(|after| !same(before, after)) {
+                names.insert(name.clone());
+            }
+        }
+        names
     };
-    let known = differing(&|before, after| without_identity(before) == without_identity(after));
-    if known.is_empty() { differing(&|before, after| before == after) } else { known }
+    let known = differing(are_alike);
+    if known.is_empty() { differing(|before, after| before == after) } else { known }
 }
 
-/// Versions and features alone.
-fn without_identity(versions: &BTreeSet<Dependency>) -> BTreeSet<(&str, &BTreeSet<String>)> {
-    versions.iter().map(|found| (found.version.as_str(), &found.features)).collect()
+/// Whether versions and features alone are the same.
+fn are_alike(one: &BTreeSet<Dependency>, other: &BTreeSet<Dependency>) -> bool {
+    let holds = |all: &BTreeSet<Dependency>, one: &Dependency| {
+        all.iter().any(|found| found.version == one.version && found.features == one.features)
+    };
+    one.iter().all(|found| holds(other, found)) && other.iter().all(|found| holds(one, found))
 }
 
 /// Versions for a person: with their identities where nothing else tells the two sides apart.
 #[must_use]
 pub fn shown(versions: &BTreeSet<Dependency>, other: &BTreeSet<Dependency>) -> String {
-    let alike = without_identity(versions) == without_identity(other);
+    let alike = are_alike(versions, other);
     let one = |found: &Dependency| if alike { format!("{found}, build {}", found.identity) } else { found.to_string() };
     versions.iter().map(one).collect::<Vec<_>>().join(" and ")
 }

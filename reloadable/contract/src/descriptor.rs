@@ -138,11 +138,11 @@ impl Facts {
     /// Reads what [`Facts::to_lines`] wrote. Lines without `=` are passed over.
     #[must_use]
     pub fn from_lines(crate_name: &str, lines: &str) -> Self {
-        let pairs = lines.lines().filter_map(|line| line.split_once('='));
-        Self {
-            crate_name: crate_name.to_owned(),
-            values: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        let mut facts = Self { crate_name: crate_name.to_owned(), values: BTreeMap::new() };
+        for (key, value) in lines.lines().filter_map(|line| line.split_once('=')) {
+            facts.values.insert(key.to_owned(), value.to_owned());
         }
+        facts
     }
 
     /// The record of these facts.

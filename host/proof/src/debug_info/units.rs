@@ -2,6 +2,7 @@
 
 use super::data::Data;
 use crate::signature::Language;
+use crate::sparse::Sparse;
 use gimli::constants as dw;
 use gimli::{
     Abbreviations, AttributeSpecification, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo,
@@ -9,7 +10,6 @@ use gimli::{
     DwarfFileType, EndianSlice, EntriesRaw, RangeLists, RangeListsOffset, Reader as _, RunTimeEndian, SectionId,
     UnitHeader, UnitOffset, UnitType,
 };
-use std::collections::HashMap;
 use std::rc::Rc;
 
 pub(crate) type Bytes<'a> = EndianSlice<'a, RunTimeEndian>;
@@ -186,14 +186,15 @@ pub(crate) struct Reader<'a> {
     /// Of all units, each with the part that it is in.
     headers: Vec<(usize, Header<'a>)>,
     /// Units that other units refer to, by their index.
-    referred: HashMap<usize, Rc<Unit<'a>>>,
+    referred: Sparse<Rc<Unit<'a>>>,
     /// The abbreviations read last, and where they are. Units that were linked as one share theirs.
     abbreviations: Option<((usize, usize), Rc<Abbreviations>)>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn of(sections: Sections<'a>) -> gimli::Result<Self> {
-        let mut reader = Self { parts: Vec::new(), headers: Vec::new(), referred: HashMap::new(), abbreviations: None };
+        let mut reader =
+            Self { parts: Vec::new(), headers: Vec::new(), referred: Sparse::default(), abbreviations: None };
         reader.add_part(sections, None)?;
         Ok(reader)
     }
@@ -358,7 +359,7 @@ impl<'a> Reader<'a> {
     }
 
     fn referred(&mut self, index: usize) -> Option<Rc<Unit<'a>>> {
-        if let Some(unit) = self.referred.get(&index) {
+        if let Some(unit) = self.referred.get(index) {
             return Some(Rc::clone(unit));
         }
         let unit = Rc::new(self.unit(index).ok()??);

@@ -3,7 +3,9 @@
 //! A compiler describes a type once in every unit that uses it, and which units there are changes from build to build.
 
 use super::model::{Kind, Layouts, Root, RootKind, Type, TypeId, Variant};
-use std::collections::{BTreeSet, HashMap};
+use crate::order::{set, sort};
+use crate::sparse::Sparse;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The canonical form of what was read.
@@ -18,17 +20,24 @@ pub(super) fn canonical(mut layouts: Layouts) -> Layouts {
     forget_declarations(&mut layouts);
     let classes = classes(&layouts.types);
     let class = |id: TypeId| usize::try_from(id.0).ok().and_then(|index| classes.get(index)).copied();
-    layouts.roots.sort_by(|a, b| (a.kind, &a.name, class(a.ty)).cmp(&(b.kind, &b.name, class(b.ty))));
+    sort(&mut layouts.roots, &|one, other| {
+        let names = one.kind.cmp(&other.kind).then_with(|| one.name.cmp(&other.name));
+        names.then_with(|| class(one.ty).cmp(&class(other.ty)))
+    });
     layouts.roots.dedup_by_key(|root| (root.kind, root.name.clone(), class(root.ty)));
 
-    let mut numbers: HashMap<u32, TypeId> = HashMap::new();
+    let mut numbers = Sparse::default();
     let mut order = Vec::new();
     let mut number = |id: TypeId, order: &mut Vec<TypeId>| {
         let Some(class) = class(id) else { return id };
-        *numbers.entry(class).or_insert_with(|| {
-            order.push(id);
-            TypeId(u32::try_from(order.len() - 1).unwrap_or(u32::MAX))
-        })
+        let Ok(class) = usize::try_from(class) else { return id };
+        if let Some(number) = numbers.get(class) {
+            return *number;
+        }
+        let number = TypeId(u32::try_from(order.len()).unwrap_or(u32::MAX));
+        order.push(id);
+        numbers.insert(class, number);
+        number
     };
     let roots = layouts.roots.iter().map(|root| Root { ty: number(root.ty, &mut order), ..root.clone() }).collect();
     let mut types = Vec::new();
@@ -48,14 +57,17 @@ fn forget_declarations(layouts: &mut Layouts) {
         let ty = usize::try_from(root.ty.0).ok().and_then(|index| types.get(index));
         ty.is_none_or(|ty| ty.kind == Kind::Opaque)
     };
-    let is_named = |root: &&Root| matches!(root.kind, RootKind::Keyed | RootKind::Own);
-    let defined: BTreeSet<(RootKind, String)> = layouts
-        .roots
-        .iter()
-        .filter(|root| is_named(root) && !is_declared(root))
-        .map(|root| (root.kind, root.name.clone()))
-        .collect();
-    layouts.roots.retain(|root| !is_declared(root) || !defined.contains(&(root.kind, root.name.clone())));
+    let of = |kind: RootKind| {
+        let defined = layouts.roots.iter().filter(|root| root.kind == kind && !is_declared(root));
+        set(defined.map(|root| root.name.clone()))
+    };
+    let (keyed, own) = (of(RootKind::Keyed), of(RootKind::Own));
+    let is_defined = |root: &Root| match root.kind {
+        RootKind::Keyed => keyed.contains(&root.name),
+        RootKind::Own => own.contains(&root.name),
+        RootKind::Slot | RootKind::Method | RootKind::Carried | RootKind::Export => false,
+    };
+    layouts.roots.retain(|root| !is_declared(root) || !is_defined(root));
 }
 
 /// A number for each type: types have the same one when no walk from them, however long, tells them apart.

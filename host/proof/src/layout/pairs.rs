@@ -4,6 +4,7 @@ use super::compare::{Extent, Resized};
 use super::name::{constants, family, is_standard, normalised, pointer, shown};
 use super::path::Step;
 use super::{Field, Kind, Layouts, Type, TypeId, Variant};
+use crate::order::sort;
 use std::collections::HashMap;
 
 /// All pairs that the roots lead to.
@@ -484,10 +485,10 @@ type Matched<'a, T> = (Vec<(&'a T, &'a T)>, Vec<&'a T>, Vec<&'a T>);
 fn matched<'a, T>(expected: &'a [T], found: &'a [T], key: impl Fn(&'a T) -> (&'a String, u64)) -> Matched<'a, T> {
     let mut others: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut order: Vec<usize> = (0..found.len()).collect();
-    order.sort_by_key(|at| key(&found[*at]).1);
+    sort(&mut order, &|one, other| key(&found[*one]).1.cmp(&key(&found[*other]).1));
     order.into_iter().rev().for_each(|at| others.entry(key(&found[at]).0).or_default().push(at));
     let mut sorted: Vec<&T> = expected.iter().collect();
-    sorted.sort_by_key(|item| key(item).1);
+    sort(&mut sorted, &|one, other| key(one).1.cmp(&key(other).1));
     let (mut both, mut lost) = (Vec::new(), Vec::new());
     let mut taken = vec![false; found.len()];
     for item in sorted {
@@ -507,7 +508,7 @@ fn matched<'a, T>(expected: &'a [T], found: &'a [T], key: impl Fn(&'a T) -> (&'a
 fn is_alike(variant: &Variant, other: &Variant) -> bool {
     let places = |variant: &Variant| {
         let mut places: Vec<u64> = variant.fields.iter().map(|field| field.offset).collect();
-        places.sort_unstable();
+        sort(&mut places, &u64::cmp);
         places
     };
     variant.value == other.value && places(variant) == places(other)

@@ -10,11 +10,13 @@ use super::vtables;
 use crate::debug_info::data::Data;
 use crate::debug_info::split::{self, Beside, Companions};
 use crate::debug_info::units::{Entry, Place, Reader, Sections, TypeOf, Unit, children, flag};
+use crate::order::{set, sort};
+use crate::sparse::Sparse;
 use gimli::constants as dw;
 use gimli::{AttributeValue, UnitOffset};
 use object::{Object, ObjectSection, SectionFlags, SectionKind};
 use pitstop_contract::descriptor::{Descriptor, SECTION_ELF, crate_of, fact};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
 pub use own::own;
@@ -59,10 +61,10 @@ fn read_file(bytes: &[u8], crates: &[&str], companions: &Companions<'_>) -> Resu
 #[derive(Default)]
 struct Records {
     address: u64,
-    /// By offset: the slot's name.
-    slots: BTreeMap<u64, String>,
-    /// By offset: the name of a carried type's record.
-    carried: BTreeMap<u64, String>,
+    /// In the order of their offsets: the slot's name.
+    slots: Vec<(u64, String)>,
+    /// The same: the name of a carried type's record.
+    carried: Vec<(u64, String)>,
     /// By crate: the file that rustc was given, with which its units' names begin.
     sources: BTreeMap<String, String>,
 }
@@ -90,13 +92,14 @@ impl Records {
     /// The slot or the carried type whose record lies there.
     fn at(&self, address: u64) -> Option<(RootKind, &str)> {
         let offset = address.checked_sub(self.address)?;
-        let slot = self.slots.get(&offset).map(|name| (RootKind::Slot, name.as_str()));
-        slot.or_else(|| self.carried.get(&offset).map(|name| (RootKind::Carried, name.as_str())))
+        let find = |records: &'_ [(u64, String)]| records.binary_search_by(|(at, _)| at.cmp(&offset)).ok();
+        let slot = find(&self.slots).map(|at| (RootKind::Slot, self.slots[at].1.as_str()));
+        slot.or_else(|| find(&self.carried).map(|at| (RootKind::Carried, self.carried[at].1.as_str())))
     }
 
     /// How many different ones there are.
     fn count(&self) -> usize {
-        self.slots.len() + self.carried.values().collect::<BTreeSet<_>>().len()
+        self.slots.len() + set(self.carried.iter().map(|(_, name)| name.clone())).len()
     }
 
     /// What the names of a crate's units begin with; `None` where a crate's facts do not tell.
@@ -106,13 +109,18 @@ impl Records {
     }
 }
 
+/// Where types cross, in order, each with its place in a list.
+type Anchors = BTreeMap<(RootKind, String), usize>;
+
 struct Border<'a, 'f> {
     reader: Reader<'a>,
     file: &'f object::File<'a>,
     records: Records,
-    scanned: HashMap<usize, Rc<Scanned<'a>>>,
+    scanned: Sparse<Rc<Scanned<'a>>>,
     /// Slot or carried type, as found.
-    anchors: BTreeMap<(RootKind, String), Place<'a>>,
+    anchors: Anchors,
+    /// Where the anchors are.
+    places: Vec<Place<'a>>,
     keyed: Vec<Place<'a>>,
     vtables: Vec<vtables::Place>,
     statics: Vec<Static>,
@@ -129,8 +137,9 @@ impl<'a, 'f> Border<'a, 'f> {
             reader,
             file,
             records,
-            scanned: HashMap::new(),
-            anchors: BTreeMap::new(),
+            scanned: Sparse::default(),
+            anchors: Anchors::new(),
+            places: Vec::new(),
             keyed: Vec::new(),
             vtables: Vec::new(),
             statics: Vec::new(),
@@ -156,7 +165,7 @@ impl<'a, 'f> Border<'a, 'f> {
 
     fn scan_units(&mut self, crates: &[&str], wanted: impl Fn(&[u8]) -> bool) -> gimli::Result<()> {
         for index in 0..self.reader.units() {
-            if self.scanned.contains_key(&index) {
+            if self.scanned.get(index).is_some() {
                 continue;
             }
             let Some(unit) = self.reader.unit(index)? else { continue };
@@ -184,7 +193,8 @@ impl<'a, 'f> Border<'a, 'f> {
         if let Location::At(address) = variable.location
             && let Some((kind, name)) = self.records.at(address)
         {
-            self.anchors.insert((kind, name.to_owned()), variable.place);
+            self.anchors.insert((kind, name.to_owned()), self.places.len());
+            self.places.push(variable.place);
             return;
         }
         if let Location::At(address) = variable.location
@@ -226,7 +236,8 @@ impl<'a, 'f> Border<'a, 'f> {
 
     fn read(mut self) -> Layouts {
         let mut roots = Vec::new();
-        for ((kind, name), place) in std::mem::take(&mut self.anchors) {
+        for ((kind, name), at) in std::mem::take(&mut self.anchors) {
+            let place = self.places[at].clone();
             let Some(function) = self.function_of(&place) else { continue };
             self.read_waiting();
             let ty = match kind {
@@ -235,10 +246,9 @@ impl<'a, 'f> Border<'a, 'f> {
             };
             roots.extend(ty.map(|ty| Root { name, kind, ty }));
         }
-        let wanted = self.records.slots.values().chain(self.records.carried.values());
-        let wanted: BTreeSet<&str> = wanted.map(String::as_str).collect();
-        let lost: Vec<&str> =
-            wanted.into_iter().filter(|wanted| !roots.iter().any(|root| root.name == *wanted)).collect();
+        let wanted = self.records.slots.iter().chain(&self.records.carried).map(|(_, name)| name);
+        let lost = set(wanted.filter(|wanted| !roots.iter().any(|root| root.name == **wanted)).cloned());
+        let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
         match lost.as_slice() {
             [] => {}
             lost if roots.is_empty() => {
@@ -256,7 +266,7 @@ impl<'a, 'f> Border<'a, 'f> {
         }
         let vtables = self.read_methods(&mut roots);
         self.measure_arrays();
-        self.statics.sort();
+        sort(&mut self.statics, &Static::cmp);
         self.statics.dedup();
         Layouts { format: FORMAT, gaps: self.gaps, roots, types: self.types, vtables, statics: self.statics }
     }
@@ -265,18 +275,17 @@ impl<'a, 'f> Border<'a, 'f> {
     fn read_methods(&mut self, roots: &mut Vec<Root>) -> Vec<Vtable> {
         let mut vtables: Vec<Vtable> = Vec::new();
         let (mut names, mut functions) = (None, HashMap::new());
-        let mut best: BTreeMap<String, (usize, TypeId)> = BTreeMap::new();
+        let (mut methods, mut best) = (Anchors::new(), Vec::<(usize, TypeId)>::new());
         // What they take may lead to other traits.
         for _ in 0..NAME_DEPTH {
             let is_new = |name: &str| name.starts_with("dyn ") && !vtables.iter().any(|known| known.name == *name);
-            let crossing: BTreeSet<&str> =
-                self.types.iter().map(|ty| ty.name.as_str()).filter(|name| is_new(name)).collect();
-            let crossing: Vec<String> = crossing.into_iter().map(str::to_owned).collect();
+            let crossing = set(self.types.iter().map(|ty| &ty.name).filter(|name| is_new(name)).cloned());
+            let crossing: Vec<String> = crossing.into_iter().collect();
             if crossing.is_empty() || self.vtables.is_empty() {
                 break;
             }
             let names = names.get_or_insert_with(|| vtables::Names::of(self.file));
-            let (read, methods) = vtables::read(names, &self.vtables, &crossing);
+            let (read, found) = vtables::read(names, &self.vtables, &crossing);
             if read.is_empty() {
                 break;
             }
@@ -284,19 +293,24 @@ impl<'a, 'f> Border<'a, 'f> {
             if functions.is_empty() {
                 functions = self.functions();
             }
-            for method in methods {
+            for method in found {
                 let Some(place) = functions.get(&method.address).cloned() else { continue };
                 let Some((parameters, ty)) = self.method(&place) else { continue };
                 // One type's method may be described with less than another's.
-                let known = best.entry(format!("{}::{}", method.of, method.name)).or_insert((parameters, ty));
-                if known.0 < parameters {
-                    *known = (parameters, ty);
+                let name = (RootKind::Method, format!("{}::{}", method.of, method.name));
+                match methods.get(&name) {
+                    Some(&at) if best[at].0 >= parameters => {}
+                    Some(&at) => best[at] = (parameters, ty),
+                    None => {
+                        methods.insert(name, best.len());
+                        best.push((parameters, ty));
+                    }
                 }
             }
             self.read_waiting();
         }
-        roots.extend(best.into_iter().map(|(name, (_, ty))| Root { name, kind: RootKind::Method, ty }));
-        vtables.sort_by(|a, b| a.name.cmp(&b.name));
+        roots.extend(methods.into_iter().map(|((kind, name), at)| Root { name, kind, ty: best[at].1 }));
+        sort(&mut vtables, &|one, other| one.name.cmp(&other.name));
         vtables
     }
 
@@ -499,7 +513,7 @@ impl<'a, 'f> Border<'a, 'f> {
         let is_unsized = self.reader.name(&place.unit, entry).is_none_or(|name| name.starts_with("dyn "));
         let Some(&part) = children(place, |tag| tag == dw::DW_TAG_variant_part).first() else {
             let mut fields = self.fields(place, 0);
-            fields.sort_by_key(|field| field.offset);
+            sort(&mut fields, &|one, other| one.offset.cmp(&other.offset));
             return if is_unsized { Kind::Opaque } else { Kind::Struct { fields } };
         };
         let part = Place { unit: Rc::clone(&place.unit), offset: part };
@@ -518,7 +532,7 @@ impl<'a, 'f> Border<'a, 'f> {
         let name = self.reader.name(&member.unit, &member_entry)?;
         let TypeOf::At(body) = self.reader.type_of(&member.unit, &member_entry) else { return None };
         let mut fields = self.fields(&body, base);
-        fields.sort_by_key(|field| field.offset);
+        sort(&mut fields, &|one, other| one.offset.cmp(&other.offset));
         Some(Variant { name, value: entry.attr_value(dw::DW_AT_discr_value).and_then(integer), fields })
     }
 
@@ -614,7 +628,7 @@ impl<'a, 'f> Border<'a, 'f> {
     /// The scope that a type is in. Units of other crates are looked through when a type leads there.
     fn scope_of(&mut self, place: &Place<'a>) -> String {
         let index = place.unit.index;
-        if let Some(scanned) = self.scanned.get(&index) {
+        if let Some(scanned) = self.scanned.get(index) {
             return scanned.scope_of(place.offset);
         }
         let Ok(Some(unit)) = self.reader.unit(index) else { return String::new() };

@@ -6,7 +6,7 @@
 use super::model::{Layouts, Vtable};
 use object::{Object, ObjectSymbol, RelocationTarget, SymbolKind};
 use pitstop_contract::{Reason, Rule};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Drop glue, size and alignment come before the methods.
 const BEFORE: u64 = 3;
@@ -42,7 +42,7 @@ pub(super) fn read(names: &Names, places: &[Place], crossing: &[String]) -> (Vec
         .collect();
     let width = names.width;
     let mut code = Vec::new();
-    let mut found: BTreeMap<&str, Vec<Option<String>>> = BTreeMap::new();
+    let mut found: Vec<Vtable> = Vec::new();
     for (of, place) in wanted {
         let count = (place.size / width).saturating_sub(BEFORE).min(METHODS);
         let pointers = (BEFORE..BEFORE + count).map(|at| place.address.checked_add(at * width));
@@ -56,14 +56,18 @@ pub(super) fn read(names: &Names, places: &[Place], crossing: &[String]) -> (Vec
             methods.push(name);
         }
         // One type's table may name what another's does not.
-        let known = found.entry(of).or_insert_with(|| methods.clone());
-        for (known, method) in known.iter_mut().zip(methods) {
-            if known.is_none() {
-                *known = method;
+        match found.iter_mut().find(|known| known.name == of) {
+            Some(known) => {
+                for (known, method) in known.methods.iter_mut().zip(methods) {
+                    if known.is_none() {
+                        *known = method;
+                    }
+                }
             }
+            None => found.push(Vtable { name: of.to_owned(), methods }),
         }
     }
-    (found.into_iter().map(|(of, methods)| Vtable { name: of.to_owned(), methods }).collect(), code)
+    (found, code)
 }
 
 /// Compares the order of methods: one that is at another place than before would be called for another.

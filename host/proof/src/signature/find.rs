@@ -3,6 +3,7 @@
 use super::{DEPTH, Found, Shape, Ty};
 use crate::debug_info::data::Data;
 use crate::debug_info::units::{Bytes, Entry, Place, Reader, Sections, TypeOf, Unit, children, flag, skip};
+use crate::order::{set, sort};
 use gimli::constants as dw;
 use object::{Architecture, BinaryFormat, ExportTarget, NameOrOrdinal, Object, ObjectSymbol, SymbolKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,10 @@ pub fn find(file: &[u8], symbol: &str) -> Result<Option<Found>, String> {
 pub fn all(file: &[u8]) -> Result<BTreeMap<String, Option<Found>>, String> {
     let file = object::File::parse(file).map_err(|error| format!("the file is no readable library: {error}"))?;
     let symbols = exported_functions(&file)?;
-    let mut all: BTreeMap<String, Option<Found>> = symbols.iter().map(|symbol| (symbol.clone(), None)).collect();
+    let mut all = BTreeMap::new();
+    for symbol in &symbols {
+        all.insert(symbol.clone(), None);
+    }
     let data = Data::of(&file)?;
     let Some(sections) = Sections::of(&data) else { return Ok(all) };
     let Ok(mut reader) = Reader::of(sections) else { return Ok(all) };
@@ -40,10 +44,10 @@ pub fn all(file: &[u8]) -> Result<BTreeMap<String, Option<Found>>, String> {
 
 /// The names of all functions that a file exports, without mangled ones.
 pub(crate) fn exported_functions(file: &object::File<'_>) -> Result<BTreeSet<String>, String> {
-    let mut names: BTreeSet<String> = if file.format() == BinaryFormat::Elf {
+    let mut names = if file.format() == BinaryFormat::Elf {
         let symbols = file.dynamic_symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
         let symbols = symbols.filter(|symbol| symbol.is_definition() && symbol.is_global());
-        symbols.filter_map(|symbol| symbol.name().ok().map(str::to_owned)).collect()
+        set(symbols.filter_map(|symbol| symbol.name().ok().map(str::to_owned)))
     } else {
         let exports = file.exports().map_err(|error| format!("the file's exports cannot be read: {error}"))?;
         let prefix = if file.format() == BinaryFormat::MachO { "_" } else { "" };
@@ -52,7 +56,7 @@ pub(crate) fn exported_functions(file: &object::File<'_>) -> Result<BTreeSet<Str
             NameOrOrdinal::Name(text) => name(text),
             NameOrOrdinal::Ordinal(_) => None,
         });
-        names.collect()
+        set(names)
     };
     names.retain(|name| !name.starts_with("_ZN") && !name.starts_with("_R"));
     Ok(names)
@@ -113,15 +117,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn definitions(
         &mut self,
         symbols: &BTreeSet<String>,
-    ) -> (BTreeMap<String, Definition<'a>>, Option<gimli::Error>) {
-        let mut found = BTreeMap::new();
+    ) -> (Vec<(String, Definition<'a>)>, Option<gimli::Error>) {
+        let (mut known, mut found) = (BTreeSet::new(), Vec::new());
         let mut damage = None;
         for index in 0..self.units() {
-            let searched = self.each_function(index, None, |reader, place| {
+            let searched = self.each_function(index, None, &mut |reader, place| {
                 let definition = reader.definition(place)?;
                 let symbol = std::str::from_utf8(definition.symbol()?.slice()).ok()?;
-                if symbols.contains(symbol) && !found.contains_key(symbol) {
-                    found.insert(symbol.to_owned(), definition);
+                if symbols.contains(symbol) && known.insert(symbol.to_owned()) {
+                    found.push((symbol.to_owned(), definition));
                 }
                 // On to the next, unless all are there.
                 (found.len() == symbols.len()).then_some(())
@@ -132,24 +136,27 @@ impl<'a> Reader<'a> {
                 Err(error) => damage = Some(error),
             }
         }
+        sort(&mut found, &|one, other| one.0.cmp(&other.0));
         (found, damage)
     }
 
     fn search_unit(&mut self, index: usize, symbol: &str, address: u64) -> gimli::Result<Option<Definition<'a>>> {
-        self.each_function(index, Some(address), |reader, place| {
+        let mut found = None;
+        self.each_function(index, Some(address), &mut |reader, place| {
             let definition = reader.definition(place)?;
             let is_sought = definition.symbol().is_some_and(|name| name.slice() == symbol.as_bytes());
-            is_sought.then_some(definition)
-        })
+            is_sought.then(|| found = Some(definition))
+        })?;
+        Ok(found)
     }
 
     /// Shows `take` the functions of a unit that may hold the address, until it has what it wants.
-    fn each_function<T>(
+    fn each_function(
         &mut self,
         index: usize,
         address: Option<u64>,
-        mut take: impl FnMut(&mut Self, Place<'a>) -> Option<T>,
-    ) -> gimli::Result<Option<T>> {
+        take: &mut dyn FnMut(&mut Self, Place<'a>) -> Option<()>,
+    ) -> gimli::Result<Option<()>> {
         let Some(unit) = self.unit(index)? else { return Ok(None) };
         if !unit.holds_code() || address.is_some_and(|address| !self.may_hold(&unit, address)) {
             return Ok(None);

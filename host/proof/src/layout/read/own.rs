@@ -5,6 +5,7 @@ use crate::debug_info::data::Data;
 use crate::debug_info::units::{Place, Reader, Sections, TypeOf, Unit, children, flag};
 use crate::layout::canonical::canonical;
 use crate::layout::{FORMAT, Kind, Layouts, Root, RootKind, Type};
+use crate::order::set;
 use crate::signature::{Language, exported_functions};
 use gimli::constants as dw;
 use std::collections::BTreeSet;
@@ -87,7 +88,7 @@ impl<'a> Border<'a, '_> {
     /// standard library if there are none.
     fn crates(&mut self) -> Own {
         let (mut local, mut fetched) = (Own::default(), Own::default());
-        let mut others: BTreeSet<String> = ["core", "alloc", "std"].map(str::to_owned).into();
+        let mut others = set(["core", "alloc", "std"].into_iter().map(str::to_owned));
         let mut namespaces = BTreeSet::new();
         for index in 0..self.reader.units() {
             let Ok(Some(unit)) = self.reader.unit(index) else { continue };
@@ -151,7 +152,7 @@ impl<'a> Border<'a, '_> {
     fn defined(&mut self, crates: &Own) -> Vec<Root> {
         let mut roots = Vec::new();
         for index in &crates.units {
-            let Some(scanned) = self.scanned.get(index).map(Rc::clone) else { continue };
+            let Some(scanned) = self.scanned.get(*index).map(Rc::clone) else { continue };
             for (offset, path) in scanned.defined() {
                 let place = Place { unit: Rc::clone(&scanned.unit), offset };
                 let Some(entry) = place.entry().filter(|entry| !flag(entry, dw::DW_AT_declaration)) else { continue };
