@@ -4,7 +4,6 @@
 use crate::swap::micros_since_1970;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -38,7 +37,7 @@ pub(crate) enum Depth {
 
 pub(crate) struct Follow {
     watcher: Option<RecommendedWatcher>,
-    folders: BTreeMap<PathBuf, Depth>,
+    folders: Vec<(PathBuf, Depth)>,
 }
 
 impl Follow {
@@ -52,13 +51,13 @@ impl Follow {
             }
         });
         let watcher = watcher.inspect_err(|error| log::error!("pitstop: files are not followed: {error}")).ok();
-        Self { watcher, folders: BTreeMap::new() }
+        Self { watcher, folders: Vec::new() }
     }
 
     /// Watches a folder, unless that happens already.
     pub(crate) fn folder(&mut self, folder: &Path, depth: Depth) {
         let Some(watcher) = &mut self.watcher else { return };
-        let covers = |(known, known_depth): (&PathBuf, &Depth)| match known_depth {
+        let covers = |(known, known_depth): &(PathBuf, Depth)| match known_depth {
             Depth::Tree => folder.starts_with(known),
             Depth::Folder => folder == known && depth == Depth::Folder,
         };
@@ -70,7 +69,7 @@ impl Follow {
             Depth::Tree => RecursiveMode::Recursive,
         };
         match watcher.watch(folder, mode) {
-            Ok(()) => drop(self.folders.insert(folder.to_owned(), depth)),
+            Ok(()) => self.folders.push((folder.to_owned(), depth)),
             Err(error) => log::warn!("pitstop: files in {} are not followed: {error}", folder.display()),
         }
     }

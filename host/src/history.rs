@@ -5,7 +5,6 @@ use crate::swap::Target;
 use pitstop_contract::Generation;
 use pitstop_contract::event::Why;
 use pitstop_reloadable::__private::Seat;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which images were live together, in their order. The first is the program as it was built.
@@ -14,15 +13,15 @@ pub(crate) struct History {
     /// Which of them is live.
     at: usize,
     /// Generations of crates that panicked.
-    bad: BTreeSet<(String, Generation)>,
+    bad: Vec<(String, Generation)>,
     /// Every image that was ever loaded, and the seat of each crate.
     images: Vec<Arc<Loaded>>,
-    seats: BTreeMap<String, u64>,
+    seats: Vec<(String, u64)>,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { targets: vec![Target::new()], at: 0, bad: BTreeSet::new(), images: Vec::new(), seats: BTreeMap::new() }
+        Self { targets: vec![Target::new()], at: 0, bad: Vec::new(), images: Vec::new(), seats: Vec::new() }
     }
 }
 
@@ -49,7 +48,10 @@ impl History {
 
     /// Code of this generation panicked: nothing leads back to it but a person's redo.
     pub(crate) fn mark(&mut self, crate_name: &str, generation: Generation) {
-        self.bad.insert((crate_name.to_owned(), generation));
+        let bad = (crate_name.to_owned(), generation);
+        if !self.bad.contains(&bad) {
+            self.bad.push(bad);
+        }
     }
 
     /// Where to go, if there is somewhere.
@@ -68,8 +70,14 @@ impl History {
     /// An image that was loaded.
     pub(crate) fn loaded(&mut self, image: Arc<Loaded>) {
         let next = 1_u64.checked_shl(u32::try_from(self.seats.len() + 1).unwrap_or(u32::MAX));
-        self.seats.entry(image.image.crate_name.clone()).or_insert(next.unwrap_or(Seat::NONE));
+        if self.seat(&image.image.crate_name).is_none() {
+            self.seats.push((image.image.crate_name.clone(), next.unwrap_or(Seat::NONE)));
+        }
         self.images.push(image);
+    }
+
+    fn seat(&self, crate_name: &str) -> Option<u64> {
+        self.seats.iter().find(|(name, _)| name == crate_name).map(|(_, seat)| *seat)
     }
 
     /// Who sits where once this is live.
@@ -77,7 +85,7 @@ impl History {
         let seat_of = |image: &Arc<Loaded>| {
             let name = &image.image.crate_name;
             let is_live = target.get(name).is_some_and(|live| Arc::ptr_eq(live, image));
-            let bit = if is_live { self.seats.get(name).copied().unwrap_or(Seat::NONE) } else { Seat::NONE };
+            let bit = if is_live { self.seat(name).unwrap_or(Seat::NONE) } else { Seat::NONE };
             Some((image.seat?, bit))
         };
         // As large as it gets: one that grows leaves its pointers behind in freed memory.

@@ -23,7 +23,7 @@ use pitstop_contract::session::{
 use pitstop_contract::{Generation, Reason, Rule};
 use pitstop_proof::layout::{Layouts, Root, RootKind};
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub(crate) enum Message {
     /// The host has something to tell.
     Report(Event),
     /// Drops the sender: all that was reported before is written.
-    Written(Sender<()>),
+    Written(Sender<bool>),
     /// A library was asked for, whose image may have arrived before.
     Replan,
     /// A plan was carried out.
@@ -338,7 +338,7 @@ impl Inbox {
 
     /// Proves and loads what is new. Images of one generation were built together and are taken together or not at all.
     fn take(&mut self, manifest: Manifest) {
-        let mut groups: BTreeMap<Generation, Vec<Image>> = BTreeMap::new();
+        let mut groups: Vec<(Generation, Vec<Image>)> = Vec::new();
         for image in manifest.images {
             let seen = self.seen.get(&image.crate_name);
             if seen.is_some_and(|seen| image.generation <= *seen) {
@@ -349,11 +349,14 @@ impl Inbox {
                 // No part of the program's own code.
                 self.hand_over(&image);
             } else {
-                groups.entry(image.generation).or_default().push(image);
+                match groups.binary_search_by(|(known, _)| known.cmp(&image.generation)) {
+                    Ok(at) => groups[at].1.push(image),
+                    Err(at) => groups.insert(at, (image.generation, vec![image])),
+                }
             }
         }
         let mut fresh = Vec::new();
-        for images in groups.into_values() {
+        for (_, images) in groups {
             fresh.extend(self.take_group(images));
         }
         if !fresh.is_empty() {

@@ -180,9 +180,12 @@ fn exchange(host: &'static Host, plan: &Plan, live: &Target) -> Outcome {
 
 /// The crates whose code is another once `target` is live.
 fn moves(live: &Target, target: &Target) -> Vec<Swap> {
-    let names: BTreeSet<&String> = live.keys().chain(target.keys()).collect();
+    let mut names = BTreeSet::new();
+    for name in live.keys().chain(target.keys()) {
+        names.insert(name.clone());
+    }
     let of = |target: &Target, name: &str| target.get(name).map_or(Generation::LINKED, |image| image.image.generation);
-    let moves = names.into_iter().map(|name| Swap::new(name, of(live, name), of(target, name)));
+    let moves = names.iter().map(|name| Swap::new(name, of(live, name), of(target, name)));
     moves.filter(|swap| swap.from != swap.to).collect()
 }
 

@@ -37,13 +37,13 @@ impl Snapshot {
             Thread { id, name: name(id).unwrap_or_default() }
         });
         let threads = threads.collect();
-        let mut unused: Vec<Range<u64>> = (0..frozen.threads())
-            .filter_map(|index| {
-                below(&mappings, frozen.stack(index).checked_sub(RED_ZONE)?, frozen.thread_local(index))
-            })
-            .collect();
-        unused.extend(frozen.own_stack().map(|start| start..own));
-        unused.sort_by_key(|range| range.start);
+        let stacks = (0..frozen.threads()).filter_map(|index| {
+            below(&mappings, frozen.stack(index).checked_sub(RED_ZONE)?, frozen.thread_local(index))
+        });
+        let mut unused: Vec<Range<u64>> = Vec::new();
+        for stack in stacks.chain(frozen.own_stack().map(|start| start..own)) {
+            unused.insert(unused.partition_point(|other| other.start <= stack.start), stack);
+        }
         let guard = (0..frozen.threads()).find_map(|thread| peek.word(frozen.thread_local(thread).checked_add(GUARD)?));
         Ok(Self { frozen, peek, mappings, threads, guard, unused })
     }

@@ -12,7 +12,6 @@ use pitstop_contract::descriptor::crate_of;
 use pitstop_contract::event::{Event, MigratedState};
 use pitstop_contract::{Generation, Reason, Rule};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Values that have another layout in the code that is to be live.
@@ -116,13 +115,16 @@ impl States {
     /// The new values stay. What they were is dropped when nobody can have a reference to it.
     pub(crate) fn keep(&self, migrations: Migrations, took: Duration) -> Vec<Event> {
         lock(&self.registry).exchanging = false;
-        let mut crates: BTreeMap<String, (Generation, Vec<MigratedState>)> = BTreeMap::new();
+        let mut crates: Vec<(String, Generation, Vec<MigratedState>)> = Vec::new();
         for Moved { maker, told, .. } in migrations.0 {
-            let entry = crates.entry(crate_of(&told.type_name).to_owned());
-            entry.or_insert_with(|| (maker.code.generation(), Vec::new())).1.push(told);
+            let crate_name = crate_of(&told.type_name).to_owned();
+            match crates.binary_search_by(|(known, ..)| known.cmp(&crate_name)) {
+                Ok(at) => crates[at].2.push(told),
+                Err(at) => crates.insert(at, (crate_name, maker.code.generation(), vec![told])),
+            }
         }
         let took_ms = took.as_secs_f64() * 1e3;
-        let event = |(crate_name, (generation, states))| Event::Migrated { crate_name, generation, states, took_ms };
+        let event = |(crate_name, generation, states)| Event::Migrated { crate_name, generation, states, took_ms };
         crates.into_iter().map(event).collect()
     }
 

@@ -18,7 +18,7 @@ use pitstop_contract::snapshot::SavedState;
 use pitstop_reloadable::__private::{Access, CHECKED, Cell, Free, Keeper, Of, Seat};
 use pitstop_reloadable::State;
 use std::any::type_name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
@@ -47,7 +47,7 @@ struct Registry {
     /// What an earlier run of the program has saved, and nobody has asked for yet.
     saved: Vec<SavedState>,
     /// Program and images, in pairs, to whom a type is known to mean the same; see [`pair`].
-    agreed: BTreeSet<(usize, usize, String)>,
+    agreed: Vec<(usize, usize, String)>,
     /// Whether a migration waits for whether the program's own code touches its values in this frame.
     watching: bool,
     /// Whether new values are in place and may be taken back: what they were is not dropped then.
@@ -65,7 +65,7 @@ struct Value {
     /// Where its handle was made.
     place: &'static Location<'static>,
     /// Where code of the program itself touched it first since the last swap; while a migration waits, each such place.
-    touched: BTreeSet<Place>,
+    touched: Vec<Place>,
     /// What it was before: references may lead there until somebody asks for the value mutably.
     retired: Vec<Retired>,
 }
@@ -211,7 +211,7 @@ impl Host {
                 maker,
                 owner,
                 place,
-                touched: BTreeSet::new(),
+                touched: Vec::new(),
                 retired: Vec::new(),
             },
         );
@@ -244,7 +244,7 @@ impl States {
         };
         for (other, type_name) in others.iter().flat_map(|code| types.iter().map(move |ty| (code, ty))) {
             if code.differs(other, type_name).is_none() {
-                lock(&self.registry).agreed.insert(pair(code, other, type_name));
+                insert(&mut lock(&self.registry).agreed, pair(code, other, type_name));
             }
         }
         lock(&self.registry).codes.push(code.clone());
@@ -297,7 +297,7 @@ impl Registry {
 
     /// How one code's idea of a type differs from another's, in words. What was compared once is remembered.
     fn differs(&self, one: &Code, other: &Code, type_name: &str) -> Option<String> {
-        if self.agreed.contains(&pair(one, other, type_name)) {
+        if self.agreed.binary_search(&pair(one, other, type_name)).is_ok() {
             return None;
         }
         one.differs(other, type_name)
@@ -307,9 +307,16 @@ impl Registry {
     fn agree(&mut self, one: &Code, other: &Code, type_name: &str) -> Option<String> {
         let differs = self.differs(one, other, type_name);
         if differs.is_none() {
-            self.agreed.insert(pair(one, other, type_name));
+            insert(&mut self.agreed, pair(one, other, type_name));
         }
         differs
+    }
+}
+
+/// Adds to a list in order what is not in it.
+fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
+    if let Err(at) = list.binary_search(&item) {
+        list.insert(at, item);
     }
 }
 
@@ -337,7 +344,7 @@ impl Keeper for Host {
         let (watching, exchanging) = (registry.watching, registry.exchanging);
         let Some(value) = registry.values.get_mut(&number) else { return Ok(()) };
         if code.is_program() {
-            value.touched.insert((at.file().to_owned(), at.line(), at.column()));
+            insert(&mut value.touched, (at.file().to_owned(), at.line(), at.column()));
         }
         if !(watching && code.is_program()) {
             value.cell.get().open(seat.bit(), access);

@@ -1,6 +1,7 @@
 //! What Pitstop's watcher, host and images agree on. Pure: no I/O, no threads, no unsafe code.
 
 pub mod crash;
+#[cfg(feature = "serde")]
 pub mod dependency;
 pub mod descriptor;
 #[cfg(feature = "serde")]
