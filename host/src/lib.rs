@@ -14,6 +14,14 @@
 //! The stages of an image, in reading order: `inbox` waits for the manifest, `verify` proves a file without running
 //! any of its code, `load` maps it, `swap` stores its functions into the slots. All but the last happen on a thread
 //! of their own; each consumes what the one before it proved.
+//!
+//! # Features
+//!
+//! None is on by default, so that a program compiles no more than it uses:
+//!
+//! - `plugins`: `Plugins` and all that belongs to it, with the mechanisms `dylib`, `c` and `exec`.
+//! - `rpc`: plugins that are programs of their own and speak go-plugin's protocol, and the module `rpc`. Implies `plugins`.
+//! - `wasm`: plugins in WebAssembly. Implies `plugins`.
 
 mod inbox;
 #[expect(unsafe_code, reason = "runs the system's loader on verified images")]

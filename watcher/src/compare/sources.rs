@@ -116,7 +116,15 @@ pub(super) fn manifests(origin: &Origin) -> Vec<(&'static str, String)> {
     let rpc = origin.dependency(reloadable, ", features = [\"rpc\"]");
     vec![
         ("Cargo.toml", workspace),
-        ("host/Cargo.toml", package("host", &program("host"), by_feature, &[origin.dependency(host, ""), json()])),
+        (
+            "host/Cargo.toml",
+            package(
+                "host",
+                &program("host"),
+                by_feature,
+                &[origin.dependency(host, ", features = [\"plugins\"]"), json()],
+            ),
+        ),
         ("dylib/Cargo.toml", package("dylib", &library("dylib"), "second = []", &[origin.dependency(reloadable, "")])),
         ("c/Cargo.toml", package("c", &library("c"), "second = []\nother = []", &[])),
         ("rpc/Cargo.toml", package("rpc", &program("rpc"), "second = []", &[rpc])),
