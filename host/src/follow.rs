@@ -77,12 +77,11 @@ impl Follow {
     /// Has folders that came into a watched tree watched by the time this returns: what is read there afterwards is either
     /// complete or followed by a touch. `notify` tells of such a folder first and watches it then; files that are written in
     /// between are told of by nobody.
+    #[cfg(feature = "plugins")]
     pub(crate) fn arrived(&mut self, touch: &Touch) {
         let Some(watcher) = &mut self.watcher else { return };
-        let is_in_tree = |path: &Path| {
-            let is_above = |(folder, depth): (&PathBuf, &Depth)| *depth == Depth::Tree && path.starts_with(folder);
-            self.folders.iter().any(is_above)
-        };
+        let is_in_tree =
+            |path: &Path| self.folders.iter().any(|(folder, depth)| *depth == Depth::Tree && path.starts_with(folder));
         for path in touch.paths.iter().filter(|path| is_in_tree(path) && path.is_dir()) {
             // One that is gone again is touched again.
             let _ = watcher.watch(path, RecursiveMode::Recursive);

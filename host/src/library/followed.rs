@@ -84,6 +84,7 @@ impl Followed {
     fn run(&'static self, news: &Receiver<News>) {
         let touched = self.news.clone();
         let mut follow = Follow::new(move |touch| drop(touched.send(News::Touched(touch))));
+        self.staging.sweep();
         for news in news {
             match news {
                 News::Opened(path) => {

@@ -5,8 +5,8 @@ mod handle;
 mod shelf;
 
 pub(crate) use followed::follow;
-pub use handle::{Function, FunctionError, Library, LibraryError};
 pub(crate) use handle::as_path;
 #[cfg(feature = "plugins")]
 pub(crate) use handle::find_beside_executable;
+pub use handle::{Function, FunctionError, Library, LibraryError};
 pub(crate) use shelf::Shelf;

@@ -45,8 +45,6 @@ pub(crate) use spec::Spec;
 #[cfg(not(feature = "plugins"))]
 pub(crate) use without::{ask_again, heard, published};
 
-#[cfg(all(unix, feature = "rpc"))]
-pub use backend::rpc::{Channel, Pinned};
 #[cfg(feature = "plugins")]
 pub use self::{
     config::ConfigError,
@@ -56,5 +54,7 @@ pub use self::{
     registry::Plugins,
     route::{Route, VersionRef, split},
 };
+#[cfg(all(unix, feature = "rpc"))]
+pub use backend::rpc::{Channel, Pinned};
 #[cfg(feature = "plugins")]
 pub(crate) use shared::{ask_again, heard, published};

@@ -3,9 +3,9 @@
 mod rpc;
 mod wasm;
 
+pub(crate) use rpc::Rpc;
 #[cfg(feature = "plugins")]
 pub(crate) use rpc::{Cookie, Reattach, ReattachAddress, Tls};
-pub(crate) use rpc::Rpc;
 pub(crate) use wasm::Wasm;
 #[cfg(feature = "plugins")]
 pub(crate) use wasm::{Access, Address, Folder, Host, STACKS};

@@ -64,8 +64,8 @@ fn descriptor_path(file: &File, _opened: &Path) -> io::Result<PathBuf> {
 
 #[cfg(target_vendor = "apple")]
 fn descriptor_path(file: &File, _opened: &Path) -> io::Result<PathBuf> {
-    use std::os::unix::ffi::OsStringExt;
     use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStringExt;
     let mut path = vec![0u8; libc::PATH_MAX as usize];
     // SAFETY: the system writes a path with its zero, which is at most this long.
     let got = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETPATH, path.as_mut_ptr()) };

@@ -5,7 +5,7 @@ use crate::lock::lock;
 use crate::plugin::access::{self, Policy};
 use crate::plugin::spec::{Mechanism, Spec};
 use pitstop_contract::{Generation, Reason, Rule};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -181,10 +181,13 @@ impl Drop for Place<'_> {
 #[cfg(all(unix, feature = "rpc"))]
 pub(crate) fn private(base: &Path) -> io::Result<(PathBuf, File)> {
     // What is left there is of programs that have ended: to look once is enough.
-    static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    if lock(&SWEPT).insert(base.to_owned()) {
+    static SWEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut swept = lock(&SWEPT);
+    if !swept.iter().any(|known| known == base) {
+        swept.push(base.to_owned());
         sweep(base);
     }
+    drop(swept);
     claim(base)
 }
 

@@ -75,7 +75,6 @@ pub(crate) fn matches_pin(spec: &Spec, artifact: &Path, bytes: &[u8]) -> Result<
     Err(Reason::new(Rule::Checksum, artifact.display().to_string(), expected, found, advice))
 }
 
-#[cfg(feature = "plugins")]
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a text cannot fail.
