@@ -14,14 +14,11 @@ mod table;
 #[cfg(feature = "wasm")]
 pub(crate) mod wasm;
 
-use super::spec::{Limits, Mechanism};
+use super::spec::{Limits, Mechanism, Spec};
 pub(crate) use super::stage::Candidate;
 use pitstop_contract::Reason;
 use pitstop_proof::Proof;
-use pitstop_proof::layout::Layouts;
 use pitstop_reloadable::PluginError;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The backend of a mechanism.
