@@ -37,7 +37,7 @@ pub fn built(program: &str) -> PathBuf {
     let mut built = BUILT.lock().expect("no test has panicked in here");
     if !built.contains(program) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let arguments = ["build", "--quiet", "--workspace", "--tests", "--bin", program];
+        let arguments = ["build", "--quiet", "--workspace", "--test", "it", "--bin", program];
         let status = Command::new(cargo).args(arguments).current_dir(repository()).status();
         assert!(status.is_ok_and(|status| status.success()), "{program} does not build");
         built.insert(program.to_owned());
