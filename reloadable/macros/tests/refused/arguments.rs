@@ -1,3 +1,5 @@
+//! Arguments that contradict each other, are given twice, or are none.
+
 use pitstop_reloadable::{Swap, reloadable};
 
 #[reloadable(on_panic = rollback, on_panic = hold)]

@@ -1,3 +1,5 @@
+//! A function that runs while the crate is compiled.
+
 use pitstop_reloadable::reloadable;
 
 #[reloadable]

@@ -1,3 +1,5 @@
+//! A function with a type parameter.
+
 use pitstop_reloadable::reloadable;
 
 #[reloadable]

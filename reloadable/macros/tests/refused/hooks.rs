@@ -1,3 +1,5 @@
+//! Hooks that cannot be called as such.
+
 use pitstop_reloadable::{Swap, reloadable};
 
 #[reloadable(before_swap)]

@@ -1,3 +1,5 @@
+//! A function that takes or returns `impl Trait`.
+
 use pitstop_reloadable::reloadable;
 
 #[reloadable]

@@ -1,3 +1,5 @@
+//! The attribute on what is no function.
+
 use pitstop_reloadable::reloadable;
 
 #[reloadable]

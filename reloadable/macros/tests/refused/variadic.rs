@@ -1,3 +1,5 @@
+//! A function with a variable number of arguments.
+
 use pitstop_reloadable::reloadable;
 
 #[reloadable]
