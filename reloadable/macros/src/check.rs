@@ -1,9 +1,9 @@
 //! What cannot be reloaded, said at the place in the source, with what to write instead.
 
+use crate::signature::each_type;
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::visit::{self, Visit};
-use syn::{GenericParam, Generics, ImplItem, Item, ItemImpl, Signature, TypeImplTrait};
+use syn::{GenericParam, Generics, ImplItem, Item, ItemImpl, Signature, Type};
 
 type Result = syn::Result<()>;
 
@@ -39,9 +39,13 @@ pub(crate) fn function(signature: &Signature) -> Result {
         ));
     }
     generics(&signature.generics)?;
-    let mut search = FindImplTrait(None);
-    search.visit_signature(signature);
-    match search.0 {
+    let mut found = None;
+    each_type(signature.clone(), None, &mut |ty| {
+        if let (None, Type::ImplTrait(ty)) = (&found, ty) {
+            found = Some(ty.clone());
+        }
+    });
+    match found {
         Some(found) => Err(refuse(
             &found,
             "an `impl Trait` here is a type that only this compilation knows, so callers cannot be handed a new one; \
@@ -95,13 +99,4 @@ fn generics(generics: &Generics) -> Result {
         }
     }
     Ok(())
-}
-
-struct FindImplTrait(Option<TypeImplTrait>);
-
-impl<'ast> Visit<'ast> for FindImplTrait {
-    fn visit_type_impl_trait(&mut self, found: &'ast TypeImplTrait) {
-        self.0.get_or_insert_with(|| found.clone());
-        visit::visit_type_impl_trait(self, found);
-    }
 }

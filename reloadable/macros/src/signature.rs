@@ -2,7 +2,6 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Abi, FnArg, Lifetime, ReceiverKind, ReturnType, Safety, Signature, Type};
 
@@ -189,22 +188,14 @@ fn collect(ty: &Type, owner: &Owner<'_>, found: &mut Vec<Mentioned>) {
 
 /// The types `T` of every `State<T>` in the signature, each once.
 pub(crate) fn carried(signature: &Signature, owner: &Owner<'_>) -> Vec<Mentioned> {
-    struct Find(Vec<Type>);
-    impl<'ast> Visit<'ast> for Find {
-        fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
-            self.0.extend(carried_in(path).cloned());
-            visit::visit_type_path(self, path);
+    let mut held = Vec::new();
+    each_type(signature.clone(), owner.ty.filter(|_| signature.receiver().is_some()), &mut |ty| {
+        if let Type::Path(path) = ty {
+            held.extend(carried_in(path).cloned());
         }
-    }
-    let mut find = Find(Vec::new());
-    find.visit_signature(signature);
-    if signature.receiver().is_some()
-        && let Some(ty) = owner.ty
-    {
-        find.visit_type(ty);
-    }
+    });
     let mut found: Vec<Mentioned> = Vec::new();
-    for ty in find.0 {
+    for ty in held {
         let Ok(ty) = syn::parse2::<Type>(constant(ty.to_token_stream(), owner)) else { continue };
         let name = format!("State<{}>", pretty(ty.to_token_stream()));
         if found.iter().all(|known| known.name != name) {
@@ -212,6 +203,23 @@ pub(crate) fn carried(signature: &Signature, owner: &Owner<'_>) -> Vec<Mentioned
         }
     }
     found
+}
+
+/// Shows all types of a signature, and of the one whose method it is, with those that they are made of.
+pub(crate) fn each_type(mut signature: Signature, owner: Option<&Type>, take: &mut dyn FnMut(&Type)) {
+    struct Each<'a>(&'a mut dyn FnMut(&Type));
+    // Nothing is changed: who visits without a change is another few hundred functions for the compiler.
+    impl VisitMut for Each<'_> {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            (self.0)(ty);
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    let mut each = Each(take);
+    each.visit_signature_mut(&mut signature);
+    if let Some(mut owner) = owner.cloned() {
+        each.visit_type_mut(&mut owner);
+    }
 }
 
 /// `T` of a path that ends in `State<T>`.
