@@ -5,6 +5,7 @@ mod connect;
 #[cfg(unix)]
 mod group;
 mod listen;
+mod park;
 mod pump;
 mod serve;
 mod stream;
@@ -14,6 +15,7 @@ pub use client::{Channel, Method};
 pub use connect::{ConnectError, connect};
 pub(crate) use listen::remove_files;
 pub use listen::{Incoming, Listener};
+pub use park::Park;
 pub(crate) use serve::DirectMethod;
 pub use serve::{Connections, Direct, Open, Services, serve};
 pub use stream::Stream;

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::body::Sent;
 use super::drive::{Drive, Progress};
+use crate::transport::park::together;
 use crate::transport::stream::Stream;
 use http::Request;
 use std::future::poll_fn;
@@ -154,7 +155,9 @@ impl Line {
         let woken = std::mem::take(&mut drive.woken);
         self.is_driven.store(false, Ordering::SeqCst);
         drop(drive);
-        woken.into_iter().for_each(Waker::wake);
+        if !woken.is_empty() {
+            together(|| woken.into_iter().for_each(Waker::wake));
+        }
         progress
     }
 
