@@ -46,8 +46,13 @@ pub async fn serve(
         let (stream, services) = (connections.count(stream), Arc::clone(&services));
         let (stopped, open) = (stopped.clone(), open.clone());
         tokio::spawn(async move {
+            let seat = tokio::select! {
+                seat = Seat::open(stream, services, stopped.clone(), open) => seat,
+                // The other end has not said anything yet.
+                () = is_stopped(stopped) => return,
+            };
             // Otherwise what has connected speaks no gRPC.
-            if let Ok(seat) = Seat::open(stream, services, stopped, open).await {
+            if let Ok(seat) = seat {
                 seat.attend().await;
             }
         });
@@ -56,6 +61,13 @@ pub async fn serve(
     stop.send_replace(true);
     let _ = all_closed.recv().await;
     Ok(())
+}
+
+/// Once connections are to come to their end. If nobody says so any more, their other ends do.
+async fn is_stopped(mut stopped: told::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// How many connections are open.

@@ -1,6 +1,7 @@
 //! A connection that is served, and its seat: whoever sits there moves it, and answers short calls in between.
 
 use super::direct::{Message, answer};
+use super::is_stopped;
 use super::route::route;
 use super::services::{Method, Services};
 use super::watch::Watch;
@@ -51,19 +52,14 @@ impl Seat {
     pub(super) async fn open(
         stream: Stream,
         services: Arc<Services>,
-        mut stopped: watch::Receiver<bool>,
+        stopped: watch::Receiver<bool>,
         open: mpsc::Sender<()>,
     ) -> Result<Arc<Self>, h2::Error> {
         let mut builder = h2::server::Builder::new();
         builder.initial_window_size(WINDOW).initial_connection_window_size(WINDOW).max_frame_size(FRAME);
         builder.max_header_list_size(HEADERS).max_concurrent_streams(CALLS).max_send_buffer_size(BUFFER);
         let connection = builder.handshake(stream).await?;
-        let stopped = Box::pin(async move {
-            if stopped.wait_for(|stopped| *stopped).await.is_err() {
-                // Nobody serves any more, and the other end says when it is over.
-                std::future::pending::<()>().await;
-            }
-        });
+        let stopped = Box::pin(is_stopped(stopped));
         let served = Served { connection, stopped, is_stopped: false, _open: open };
         let state = Mutex::new(State { served: Some(served), waiting: VecDeque::new() });
         let seat = Arc::new(Self { state, services, watch: Watch::default() });
