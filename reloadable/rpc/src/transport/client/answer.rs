@@ -24,6 +24,8 @@ pub(super) struct Answer {
     wants: Wants,
     /// Of the call among those that are on their way.
     place: AtomicUsize,
+    /// Whether its caller waits for it to begin.
+    is_awaited: AtomicBool,
     /// Whether the line knows already that something is to be done for it.
     is_due: AtomicBool,
     state: Mutex<State>,
@@ -36,6 +38,14 @@ pub(super) enum Wants {
     Whole { longest: usize },
     /// Whatever comes, when it comes.
     Parts,
+}
+
+/// How long a call is to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasts {
+    NotLong,
+    /// As long as the connection, maybe: nobody is in a hurry for its answer.
+    Long,
 }
 
 #[derive(Default)]
@@ -52,9 +62,15 @@ struct State {
 }
 
 impl Answer {
-    pub(super) fn new(line: Arc<Line>, wants: Wants) -> Arc<Self> {
-        let (place, is_due) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        Arc::new(Self { line, wants, place, is_due, state: Mutex::default() })
+    pub(super) fn new(line: Arc<Line>, wants: Wants, lasts: Lasts) -> Arc<Self> {
+        Arc::new(Self {
+            line,
+            wants,
+            place: AtomicUsize::new(usize::MAX),
+            is_awaited: AtomicBool::new(lasts == Lasts::NotLong),
+            is_due: AtomicBool::new(false),
+            state: Mutex::default(),
+        })
     }
 
     pub(super) fn lies_at(&self, place: usize) {
@@ -119,14 +135,23 @@ impl Answer {
         state.waker.take()
     }
 
-    /// Whom to wake of what has come so far.
-    pub(super) fn news(&self) -> Option<Waker> {
+    /// If something has come that its caller wants before the call is over: whom to wake.
+    pub(super) fn news(&self) -> Option<Option<Waker>> {
         if self.wants != Wants::Parts {
             return None;
         }
         let mut state = lock(&self.state);
-        let is_new = std::mem::take(&mut state.is_new);
-        if is_new { state.waker.take() } else { None }
+        std::mem::take(&mut state.is_new).then(|| state.waker.take())
+    }
+
+    /// Whether its caller waits for it, and has been counted so.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_awaited.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was, and is not any more.
+    pub(super) fn is_awaited_no_more(&self) -> bool {
+        self.is_awaited.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn is_full(&self) -> bool {

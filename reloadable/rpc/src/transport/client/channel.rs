@@ -1,6 +1,6 @@
 //! What clients call through, generated ones and those that have their message in one piece.
 
-use super::answer::{Answer, Reply, Wants};
+use super::answer::{Answer, Lasts, Reply, Wants};
 use super::body::{Sent, begun};
 use super::line::{Call, Line};
 use crate::transport::stream::Stream;
@@ -28,6 +28,7 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("pitstop/", env!("CA
 #[derive(Clone)]
 pub struct Channel {
     line: Arc<Line>,
+    lasts: Lasts,
     _user: Arc<User>,
 }
 
@@ -50,7 +51,13 @@ impl Channel {
     /// On a connection that is there; it is moved by the runtime that this is called in.
     pub(crate) async fn open(stream: Stream) -> Result<Self, h2::Error> {
         let line = Line::open(stream).await?;
-        Ok(Self { _user: Arc::new(User(Arc::clone(&line))), line })
+        Ok(Self { _user: Arc::new(User(Arc::clone(&line))), lasts: Lasts::NotLong, line })
+    }
+
+    /// The same for streams that stay open and for whose messages nobody waits: other calls are made as if they were not.
+    #[must_use]
+    pub fn for_streams(&self) -> Self {
+        Self { lasts: Lasts::Long, ..self.clone() }
     }
 
     /// Calls a method with one message and for one, of this many bytes at most. It begins at once; the caller sees to it that
@@ -70,7 +77,7 @@ impl Channel {
     }
 
     fn begin(&self, request: Request<()>, sent: Sent, wants: Wants) -> Reply {
-        let answer = Answer::new(Arc::clone(&self.line), wants);
+        let answer = Answer::new(Arc::clone(&self.line), wants, self.lasts);
         let reply = Reply::new(Arc::clone(&answer));
         self.line.begin(Call { request, sent, answer });
         reply

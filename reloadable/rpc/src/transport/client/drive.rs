@@ -76,6 +76,7 @@ impl Drive {
         line.take_calls(&mut self.out);
         self.send(line, &mut context);
         let Some(connection) = &mut self.connection else { return Progress::Over };
+        line.moves();
         let moved = Pin::new(connection).poll(&mut context);
         let mut due = std::mem::take(&mut self.due);
         line.take_due(&mut due);
@@ -105,7 +106,7 @@ impl Drive {
             }
             let Some(call) = self.out.pop_front() else { return };
             if call.answer.is_given_up() {
-                line.ended();
+                line.ended(&call.answer);
                 continue;
             }
             self.begin(line, call);
@@ -126,7 +127,7 @@ impl Drive {
             Ok(response) => response,
             Err(error) => {
                 self.woken.extend(answer.end(Err(Status::from_error(Box::new(error)))));
-                return line.ended();
+                return line.ended(&answer);
             }
         };
         let place = self.free.pop().unwrap_or(self.calls.len());
@@ -149,14 +150,16 @@ impl Drive {
                 true
             }
             Poll::Pending => {
-                self.woken.extend(call.answer.news());
+                if let Some(news) = call.answer.news() {
+                    line.begins(&call.answer);
+                    self.woken.extend(news);
+                }
                 false
             }
         };
-        if is_over {
-            self.calls[place] = None;
+        if is_over && let Some(call) = self.calls[place].take() {
             self.free.push(place);
-            line.ended();
+            line.ended(&call.answer);
         }
     }
 
@@ -165,7 +168,7 @@ impl Drive {
         let mut woken = std::mem::take(&mut self.woken);
         for call in self.out.drain(..) {
             woken.extend(call.answer.end(Err(gone())));
-            line.ended();
+            line.ended(&call.answer);
         }
         for mut call in self.calls.drain(..).flatten() {
             let end = match call.poll() {
@@ -173,7 +176,7 @@ impl Drive {
                 Poll::Pending => Some(Err(gone())),
             };
             woken.extend(end.and_then(|end| call.answer.end(end)));
-            line.ended();
+            line.ended(&call.answer);
         }
         self.free.clear();
         self.due.clear();

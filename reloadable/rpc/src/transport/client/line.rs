@@ -25,9 +25,14 @@ pub(super) struct Line {
     task: OnceLock<Waker>,
     /// How many calls have begun, and are not over.
     running: AtomicUsize,
-    /// Whether somebody moves the connection now, who will look at `again` before it stops.
+    /// How many of them wait for their answer to begin.
+    awaited: AtomicUsize,
+    /// Whether somebody moves the connection now, who will look at the next two before it stops.
     is_driven: AtomicBool,
-    again: AtomicBool,
+    /// There are new calls, or answers that are due.
+    has_news: AtomicBool,
+    /// The connection itself can go on.
+    can_move: AtomicBool,
     runtime: Handle,
 }
 
@@ -55,8 +60,10 @@ impl Line {
             drive: Mutex::new(Drive::open(stream).await?),
             task: OnceLock::new(),
             running: AtomicUsize::new(0),
+            awaited: AtomicUsize::new(0),
             is_driven: AtomicBool::new(false),
-            again: AtomicBool::new(true),
+            has_news: AtomicBool::new(true),
+            can_move: AtomicBool::new(false),
             runtime: Handle::current(),
         });
         let task = Task(Arc::clone(&line));
@@ -70,31 +77,36 @@ impl Line {
 
     /// Begins a call. A caller that is alone sends it: nobody has to be woken for that.
     pub(super) fn begin(self: &Arc<Self>, call: Call) {
-        let is_alone = self.running.fetch_add(1, Ordering::Relaxed) == 0;
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let is_alone = call.answer.is_awaited() && self.awaited.fetch_add(1, Ordering::Relaxed) == 0;
         let mut waiting = lock(&self.waiting);
         if waiting.is_over {
             drop(waiting);
             let waker = call.answer.end(Err(gone()));
-            self.ended();
+            self.ended(&call.answer);
             return waker.into_iter().for_each(Waker::wake);
         }
         waiting.calls.push(call);
         drop(waiting);
-        self.again.store(true, Ordering::SeqCst);
-        if is_alone && self.task.get().is_some() {
-            if let Ok(drive) = self.drive.try_lock() {
-                if self.step(drive) == Progress::Over || self.again.load(Ordering::SeqCst) {
-                    self.nudge();
-                }
-                return;
-            }
+        self.has_news.store(true, Ordering::SeqCst);
+        if is_alone
+            && self.task.get().is_some()
+            && let Ok(drive) = self.drive.try_lock()
+            && self.step(drive) == Progress::Waits
+            && !self.goes_on()
+        {
+            return;
         }
-        self.nudge();
+        self.wake_task();
     }
 
-    /// Something is to be looked at: new calls, answers that are due, or the connection.
-    fn nudge(&self) {
-        self.again.store(true, Ordering::SeqCst);
+    /// Whether there is something to be done.
+    fn goes_on(&self) -> bool {
+        self.has_news.load(Ordering::SeqCst) || self.can_move.load(Ordering::SeqCst)
+    }
+
+    /// Has the connection's task look, unless somebody will.
+    fn wake_task(&self) {
         if !self.is_driven.load(Ordering::SeqCst)
             && let Some(task) = self.task.get()
         {
@@ -102,10 +114,16 @@ impl Line {
         }
     }
 
+    /// The connection is looked at from here on.
+    pub(super) fn moves(&self) {
+        self.can_move.store(false, Ordering::SeqCst);
+    }
+
     /// Something is to be done for an answer.
     pub(super) fn due(&self, answer: Arc<Answer>) {
         lock(&self.due).push(answer);
-        self.nudge();
+        self.has_news.store(true, Ordering::SeqCst);
+        self.wake_task();
     }
 
     pub(super) fn take_calls(&self, calls: &mut impl Extend<Call>) {
@@ -117,8 +135,16 @@ impl Line {
     }
 
     /// A call is over.
-    pub(super) fn ended(&self) {
+    pub(super) fn ended(&self, answer: &Answer) {
+        self.begins(answer);
         self.running.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An answer begins; what comes of it may last.
+    pub(super) fn begins(&self, answer: &Answer) {
+        if answer.is_awaited_no_more() {
+            self.awaited.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Whether nobody can begin a call any more, and all are over.
@@ -129,7 +155,8 @@ impl Line {
     /// Nobody has the channel any more: it ends with its last call.
     pub(super) fn leave(&self) {
         lock(&self.waiting).is_left = true;
-        self.nudge();
+        self.has_news.store(true, Ordering::SeqCst);
+        self.wake_task();
     }
 
     fn poll(self: &Arc<Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -139,7 +166,7 @@ impl Line {
             if self.step(lock(&self.drive)) == Progress::Over {
                 return Poll::Ready(());
             }
-            if !self.again.load(Ordering::SeqCst) {
+            if !self.goes_on() {
                 return Poll::Pending;
             }
         }
@@ -150,7 +177,7 @@ impl Line {
     /// Moves what can be moved, and wakes whose answers have come: when nothing is locked any more.
     fn step(self: &Arc<Self>, mut drive: MutexGuard<'_, Drive>) -> Progress {
         self.is_driven.store(true, Ordering::SeqCst);
-        self.again.store(false, Ordering::SeqCst);
+        self.has_news.store(false, Ordering::SeqCst);
         let progress = drive.step(self);
         let woken = std::mem::take(&mut drive.woken);
         self.is_driven.store(false, Ordering::SeqCst);
@@ -171,7 +198,7 @@ impl Line {
         let mut woken = Vec::new();
         for call in calls {
             woken.extend(call.answer.end(Err(gone())));
-            self.ended();
+            self.ended(&call.answer);
         }
         woken.extend(lock(&self.drive).close(self));
         woken.into_iter().for_each(Waker::wake);
@@ -181,11 +208,12 @@ impl Line {
 /// By which the connection itself tells that it can go on.
 impl Wake for Line {
     fn wake(self: Arc<Self>) {
-        self.nudge();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.nudge();
+        self.can_move.store(true, Ordering::SeqCst);
+        self.wake_task();
     }
 }
 
