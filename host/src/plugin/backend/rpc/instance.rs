@@ -150,7 +150,6 @@ impl Instance for Rpc {
 
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
         let output = self.call(|channel, left| {
-            // Its input goes into the message, and nowhere else.
             let request = ProcessRequest { input: input.to_vec().into() };
             let answer = channel.unary(&self.process, &request, self.longest(), Some(left));
             async move { answer.await.map(|answer: ProcessResponse| answer.output) }

@@ -45,7 +45,7 @@ impl Watch {
     pub(super) fn start(&self, seat: &Arc<Seat>) -> io::Result<()> {
         let (seat, runtime) = (Arc::downgrade(seat), Handle::current());
         let thread = std::thread::Builder::new().name("pitstop-watch".to_owned());
-        let thread = thread.stack_size(64 * 1024).spawn(move || look(&seat, &runtime))?;
+        let thread = thread.spawn(move || look(&seat, &runtime))?;
         let _ = self.thread.set(thread.thread().clone());
         Ok(())
     }
