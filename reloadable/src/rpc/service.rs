@@ -7,6 +7,7 @@ use pitstop_rpc::proto::pitstop::plugin_server::{Plugin as Service, PluginServer
 use pitstop_rpc::proto::pitstop::{
     DescribeRequest, Description, ProcessRequest, ProcessResponse, Restored, SaveRequest, Saved,
 };
+use pitstop_rpc::transport::Direct;
 use pitstop_rpc::{ANY_SIZE, ERROR_METADATA};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,8 +23,11 @@ pub type PluginService = PluginServer<Served>;
 
 /// The service of a plugin.
 pub fn service(plugin: impl Plugin + 'static) -> PluginService {
-    let served = Served::new(plugin);
-    PluginServer::new(served).max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE)
+    sized(PluginServer::new(Served::new(plugin)))
+}
+
+fn sized(service: PluginService) -> PluginService {
+    service.max_decoding_message_size(ANY_SIZE).max_encoding_message_size(ANY_SIZE)
 }
 
 /// `Server::new().plugin(Greeter)`.
@@ -35,7 +39,29 @@ pub trait ServePlugin {
 
 impl ServePlugin for Server {
     fn plugin(self, plugin: impl Plugin + 'static) -> Self {
-        self.add_service(service(plugin))
+        let served = Arc::new(Served::new(plugin));
+        self.direct(Process(Arc::clone(&served))).add_service(sized(PluginServer::from_arc(served)))
+    }
+}
+
+/// `Process`, which most calls are of, without what other methods need.
+struct Process(Arc<Served>);
+
+impl Direct for Process {
+    type Request = ProcessRequest;
+    type Answer = ProcessResponse;
+
+    fn path(&self) -> &'static str {
+        "/pitstop.v1.Plugin/Process"
+    }
+
+    fn is_free(&self) -> bool {
+        self.0.running.load(Ordering::Relaxed) < Served::spare()
+    }
+
+    fn answer(&self, request: ProcessRequest) -> Result<ProcessResponse, Status> {
+        let output = self.0.run(|plugin| plugin.process(&request.input))?.into();
+        Ok(ProcessResponse { output })
     }
 }
 
@@ -76,13 +102,17 @@ impl Served {
         Self { plugin: Arc::new(plugin), running: AtomicUsize::new(0) }
     }
 
+    /// So many calls may run at a time on the runtime's own workers.
+    fn spare() -> usize {
+        tokio::runtime::Handle::current().metrics().num_workers().saturating_sub(1)
+    }
+
     /// Runs the plugin's code, which may take its time and may panic. One worker at least is left for everything else: while
     /// so many calls run, a further one has its worker's other tasks go on in another thread, which costs as much as a short call.
     fn run<R>(&self, code: impl FnOnce(&dyn Plugin) -> Result<R, PluginError>) -> Result<R, Status> {
         let caught = || catch_unwind(AssertUnwindSafe(|| code(&*self.plugin)));
         let running = Running::begin(&self.running);
-        let spare = tokio::runtime::Handle::current().metrics().num_workers().saturating_sub(1);
-        let caught = if running.before < spare { caught() } else { tokio::task::block_in_place(caught) };
+        let caught = if running.before < Self::spare() { caught() } else { tokio::task::block_in_place(caught) };
         match caught {
             Ok(done) => done.map_err(|error| status(&error)),
             Err(payload) => Err(status(&PluginError::Panicked { message: message(&*payload) })),
@@ -105,6 +135,7 @@ impl Service for Served {
         Ok(Response::new(description))
     }
 
+    /// Where the service is not served by [`ServePlugin`].
     async fn process(&self, request: Request<ProcessRequest>) -> Result<Response<ProcessResponse>, Status> {
         let input = request.into_inner().input;
         let output = self.run(|plugin| plugin.process(&input))?.into();

@@ -13,6 +13,7 @@ pub use stdio::StandardError;
 
 use crate::broker::Broker;
 use crate::environment::Cookie;
+use crate::transport::{Direct, DirectMethod};
 use std::convert::Infallible;
 use std::fmt;
 use tonic::body::Body;
@@ -40,6 +41,7 @@ pub struct Server {
     orphan: Orphan,
     services: RoutesBuilder,
     by_session: Option<Box<BySession>>,
+    direct: Option<DirectMethod>,
 }
 
 type BySession = dyn FnOnce(&Session, Routes) -> Routes + Send;
@@ -85,6 +87,7 @@ impl Server {
             orphan: Orphan::default(),
             services: Routes::builder(),
             by_session: None,
+            direct: None,
         }
     }
 
@@ -128,6 +131,12 @@ impl Server {
     {
         self.services.add_service(service);
         self
+    }
+
+    /// With a method of a service that is answered directly: calls that are short cost less so. The last one said counts.
+    #[must_use]
+    pub fn direct(self, direct: impl Direct) -> Self {
+        Self { direct: Some(DirectMethod::new(direct)), ..self }
     }
 
     /// With services that depend on the version, or that use the broker. The last one said counts.

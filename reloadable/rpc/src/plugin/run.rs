@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::handshake::Handshake;
 use crate::proto::health::health_server::HealthServer;
 use crate::tls::{Certificate, Identity, Mutual};
-use crate::transport::{Connections, Listener, Open, remove_files, serve};
+use crate::transport::{Connections, Listener, Open, Services, remove_files, serve};
 use crate::{HEALTH_SERVICE, proto::go_plugin};
 use std::io::{self, Write as _};
 use std::ops::RangeInclusive;
@@ -64,7 +64,8 @@ pub(super) fn run(server: Server) -> Result<Ended, StartError> {
         let stop = Stop::new();
         let serving = tokio::spawn({
             let (connections, stop) = (connections.clone(), stop.clone());
-            async move { serve(routes.prepare(), incoming, &connections, stop.asked()).await }
+            let services = Services::from(routes).with_direct(server.direct);
+            async move { serve(services, incoming, &connections, stop.asked()).await }
         });
         let ended = end(&told, signals, orphaned(server.orphan, parent, connections.watch())).await;
         stop.ask();

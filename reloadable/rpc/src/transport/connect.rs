@@ -1,9 +1,8 @@
 //! Connecting.
 
+use super::client::Channel;
 use super::stream::{Socket, Stream};
-use super::{FRAME, HEADERS, WINDOW};
 use crate::address::Address;
-use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -12,10 +11,6 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
-use tonic::transport::Endpoint;
-
-/// What generated clients call through: `KvClient::new(channel)`. Cheap to clone; calls of one may run at the same time.
-pub type Channel = tonic::transport::Channel;
 
 /// An end that does not answer at all is given up after this time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,14 +24,7 @@ pub async fn connect(address: &Address, tls: Option<Arc<rustls::ClientConfig>>) 
     let fail = |why| ConnectError { address: address.clone(), why };
     let opened = tokio::time::timeout(PATIENCE, open(address, tls)).await;
     let stream = opened.map_err(|_| fail(Why::NoAnswer))?.map_err(fail)?;
-    // The connection is there already, so that its failure is told in full.
-    let mut stream = Some(TokioIo::new(stream));
-    let connector = tower::service_fn(move |_| {
-        let gone = || io::Error::new(io::ErrorKind::NotConnected, "the plugin's connection has ended");
-        std::future::ready(stream.take().ok_or_else(gone))
-    });
-    let channel = endpoint().connect_with_connector(connector).await;
-    channel.map_err(|error| fail(Why::NoHttp(error.to_string())))
+    Channel::open(stream).await.map_err(|error| fail(Why::NoHttp(error.to_string())))
 }
 
 async fn open(address: &Address, tls: Option<Arc<rustls::ClientConfig>>) -> Result<Stream, Why> {
@@ -57,15 +45,6 @@ async fn open(address: &Address, tls: Option<Arc<rustls::ClientConfig>>) -> Resu
     let name =
         rustls::pki_types::ServerName::try_from("localhost").map_err(|error| Why::Refused(io::Error::other(error)))?;
     TlsConnector::from(tls).connect(name, socket).await.map(Stream::encrypted).map_err(Why::Refused)
-}
-
-fn endpoint() -> Endpoint {
-    Endpoint::from_static("http://localhost")
-        .initial_connection_window_size(WINDOW)
-        .initial_stream_window_size(WINDOW)
-        .max_frame_size(FRAME)
-        // The message of an error is a header.
-        .http2_max_header_list_size(HEADERS)
 }
 
 /// Why there is no connection.

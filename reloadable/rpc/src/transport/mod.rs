@@ -1,16 +1,23 @@
 //! Connections: Unix sockets and TCP, plain and encrypted, and gRPC on them.
 
+mod client;
 mod connect;
 #[cfg(unix)]
 mod group;
 mod listen;
+mod park;
+mod pump;
 mod serve;
 mod stream;
+mod timeout;
 
-pub use connect::{Channel, ConnectError, connect};
+pub use client::{Channel, Method};
+pub use connect::{ConnectError, connect};
 pub(crate) use listen::remove_files;
 pub use listen::{Incoming, Listener};
-pub use serve::{Connections, Open, serve};
+pub use park::Park;
+pub(crate) use serve::DirectMethod;
+pub use serve::{Connections, Direct, Open, Services, serve};
 pub use stream::Stream;
 
 /// So much may be on its way on one connection before the other end has taken it: a message of some megabytes does not

@@ -9,7 +9,6 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio_rustls::TlsStream;
-use tonic::transport::server::Connected;
 
 /// One connection.
 #[derive(Debug)]
@@ -41,12 +40,6 @@ impl Stream {
     pub(super) fn encrypted(stream: impl Into<TlsStream<Socket>>) -> Self {
         Self { kind: Kind::Encrypted(Box::new(stream.into())), counted: None }
     }
-}
-
-impl Connected for Stream {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
 }
 
 macro_rules! forward {

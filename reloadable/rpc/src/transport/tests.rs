@@ -1,13 +1,24 @@
 //! Both ends in one process, over everything that there is to connect by.
 
-use super::{Connections, Listener, Open, connect, serve};
+use super::serve::DirectMethod;
+use super::{Connections, Direct, Listener, Method, Open, Services, connect, serve};
 use crate::address::{Address, AddressError};
 use crate::echo::{call, echo};
 use crate::environment::SocketPlace;
+use crate::proto::go_plugin::StdioData;
+use crate::proto::go_plugin::grpc_stdio_client::GrpcStdioClient;
+use crate::proto::go_plugin::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
+use crate::proto::pitstop::{ProcessRequest, ProcessResponse};
 use crate::tls::{Identity, Mutual};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tonic::service::Routes;
+use tonic::{Code, Request, Response, Status};
 
 /// Serves an echo.
 struct Server {
@@ -18,13 +29,21 @@ struct Server {
 }
 
 fn start(listener: Listener, tls: Option<Arc<rustls::ServerConfig>>) -> Server {
+    start_with(listener, tls, echo("> "))
+}
+
+fn start_with(
+    listener: Listener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    services: impl Into<Services> + Send + 'static,
+) -> Server {
     let (stop, stopped) = oneshot::channel();
     let connections = Connections::new();
     let (address, counted) = (listener.address().clone(), connections.clone());
     let incoming = listener.incoming(tls);
     let task = tokio::spawn(async move {
         let until = async { drop(stopped.await) };
-        serve(echo("> "), incoming, &counted, until).await.unwrap();
+        serve(services, incoming, &counted, until).await.unwrap();
     });
     Server { address, connections, stop, task }
 }
@@ -172,4 +191,157 @@ async fn ports_are_tried_one_after_the_other() {
     #[expect(clippy::reversed_empty_ranges, reason = "that is the point")]
     let none = Listener::tcp(Some(2..=1)).await.unwrap_err();
     assert_eq!(none.to_string(), "no port to listen on: the lowest is above the highest");
+}
+
+/// Answers once so many calls are there, or at once.
+struct Meeting {
+    all: Barrier,
+    running: AtomicUsize,
+}
+
+impl Direct for Meeting {
+    type Request = ProcessRequest;
+    type Answer = ProcessResponse;
+
+    fn path(&self) -> &'static str {
+        METHOD
+    }
+
+    fn is_free(&self) -> bool {
+        self.running.load(Ordering::SeqCst) == 0
+    }
+
+    fn answer(&self, request: ProcessRequest) -> Result<ProcessResponse, Status> {
+        if &*request.input == b"meet" {
+            self.running.fetch_add(1, Ordering::SeqCst);
+            tokio::task::block_in_place(|| self.all.wait());
+            self.running.fetch_sub(1, Ordering::SeqCst);
+        }
+        Ok(ProcessResponse { output: request.input })
+    }
+}
+
+const METHOD: &str = "/pitstop.v1.Plugin/Process";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_wait_for_each_other_are_all_answered() {
+    let (_folder, place) = folder();
+    for callers in [2, 3, 20] {
+        let meeting = Meeting { all: Barrier::new(callers), running: AtomicUsize::new(0) };
+        let services = Services::from(echo("> ")).with_direct(Some(DirectMethod::new(meeting)));
+        let server = start_with(Listener::unix(&place).unwrap(), None, services);
+        let channel = connect(&server.address, None).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(call(channel.clone(), "short").await.unwrap(), b"short");
+            let calls: Vec<_> = (0..callers).map(|_| tokio::spawn(call(channel.clone(), "meet"))).collect();
+            for call in calls {
+                assert_eq!(call.await.unwrap().unwrap(), b"meet");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_is_called_with_a_message_of_any_size_and_its_answer_is_limited() {
+    let (_folder, place) = folder();
+    let meeting = Meeting { all: Barrier::new(1), running: AtomicUsize::new(0) };
+    let direct = Services::from(echo("> ")).with_direct(Some(DirectMethod::new(meeting)));
+    for (services, mark) in [(direct, ""), (echo("> ").into(), "> ")] {
+        let server = start_with(Listener::unix(&place).unwrap(), None, services);
+        let channel = connect(&server.address, None).await.unwrap();
+        let method = Method::new(METHOD, Some(Duration::from_secs(10)));
+        for length in [0, 1, 100, 70_000, 3 << 20] {
+            let request = ProcessRequest { input: vec![b'x'; length].into() };
+            for time in [None, Some(Duration::from_secs(10)), Some(Duration::from_secs(7))] {
+                let answer: ProcessResponse = channel.unary(&method, &request, 4 << 20, time).await.unwrap();
+                assert_eq!(answer.output, [mark.as_bytes(), &request.input].concat());
+            }
+            let answered = channel.unary::<_, ProcessResponse>(&method, &request, length / 2, None).await;
+            assert!(length == 0 || answered.is_err_and(|status| status.code() == Code::OutOfRange));
+        }
+        let request = ProcessRequest { input: "fail 20000".into() };
+        let answered = channel.unary::<_, ProcessResponse>(&method, &request, 4 << 20, None).await;
+        assert!(mark.is_empty() || answered.is_err_and(|status| status.message().len() == 20_000));
+        let absent = Method::new("/pitstop.v1.Plugin/Absent", None);
+        let answered = channel.unary::<_, ProcessResponse>(&absent, &request, 4 << 20, None).await;
+        assert_eq!(answered.unwrap_err().code(), Code::Unimplemented);
+    }
+}
+
+/// Streams pieces, as many as are taken.
+struct Much {
+    sent: watch::Sender<usize>,
+    read: Arc<AtomicUsize>,
+    ahead: Arc<AtomicUsize>,
+}
+
+const PIECE: usize = 64 * 1024;
+const PIECES: usize = 1024;
+
+struct Pieces(Arc<Much>);
+
+impl futures_core::Stream for Pieces {
+    type Item = Result<StdioData, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let much = &self.0;
+        let sent = *much.sent.borrow();
+        if sent == PIECES {
+            return Poll::Ready(None);
+        }
+        much.sent.send_replace(sent + 1);
+        much.ahead.fetch_max(sent + 1 - much.read.load(Ordering::SeqCst), Ordering::SeqCst);
+        Poll::Ready(Some(Ok(StdioData { channel: 1, data: vec![0; PIECE].into() })))
+    }
+}
+
+#[tonic::async_trait]
+impl GrpcStdio for Arc<Much> {
+    type StreamStdioStream = Pieces;
+
+    async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Pieces>, Status> {
+        Ok(Response::new(Pieces(Arc::clone(self))))
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_a_stream_is_not_sent_all_of_it_and_other_calls_go_on() {
+    let (_folder, place) = folder();
+    let (sent, mut told) = watch::channel(0);
+    let (read, ahead) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let much = Arc::new(Much { sent, read: Arc::clone(&read), ahead: Arc::clone(&ahead) });
+    let routes: Routes = echo("> ").add_service(GrpcStdioServer::new(much));
+    let server = start_with(Listener::unix(&place).unwrap(), None, routes);
+    let channel = connect(&server.address, None).await.unwrap();
+    let mut stream = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await.unwrap().into_inner();
+    told.wait_for(|sent| sent * PIECE > 8 << 20).await.unwrap();
+    for _ in 0..200 {
+        assert_eq!(call(channel.clone(), "one").await.unwrap(), b"> one");
+    }
+    while stream.message().await.unwrap().is_some() {
+        read.fetch_add(1, Ordering::SeqCst);
+    }
+    assert_eq!(read.load(Ordering::SeqCst), PIECES);
+    let ahead = ahead.load(Ordering::SeqCst) * PIECE;
+    assert!(ahead < 40 << 20, "{ahead} bytes were on their way");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_taken_back_and_the_others_go_on() {
+    let (_folder, place) = folder();
+    let (sent, mut told) = watch::channel(0);
+    let much = Arc::new(Much { sent, read: Arc::default(), ahead: Arc::default() });
+    let routes: Routes = echo("> ").add_service(GrpcStdioServer::new(Arc::clone(&much)));
+    let server = start_with(Listener::unix(&place).unwrap(), None, routes);
+    let channel = connect(&server.address, None).await.unwrap();
+    let stream = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await.unwrap();
+    told.wait_for(|sent| *sent > 0).await.unwrap();
+    drop(stream);
+    // The service lets go of the stream once it is told.
+    while Arc::strong_count(&much) > 2 {
+        assert_eq!(call(channel.clone(), "one").await.unwrap(), b"> one");
+    }
+    let mut open = server.connections.watch();
+    drop(channel);
+    open.wait_for(|open| open.now == 0).await.unwrap();
 }

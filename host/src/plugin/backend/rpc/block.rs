@@ -1,10 +1,10 @@
 //! Waits for a future on the thread that needs its output, which is no thread of the runtime's.
 
+use pitstop_rpc::transport::Park;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// To be woken, maybe on a processor that has gone to sleep in the meantime, takes longer than most plugins. Longer than a short call
@@ -12,23 +12,19 @@ use std::time::{Duration, Instant};
 const AWAKE_FOR: Duration = Duration::from_micros(400);
 
 thread_local! {
-    static CALLER: Arc<Caller> = Arc::new(Caller { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    static CALLER: Arc<Caller> = Arc::default();
 }
 
-struct Caller {
-    thread: Thread,
-    woken: AtomicBool,
-}
+#[derive(Default)]
+struct Caller(Park);
 
 impl Wake for Caller {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.0.wake();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
+        self.0.wake();
     }
 }
 
@@ -37,41 +33,34 @@ pub(super) fn block_on<F: Future>(future: F, until: Option<Instant>) -> Option<F
     // The thread may be one of a runtime of the program's own, where a task may only do so much at once: it does nothing else
     // until this returns.
     let mut future = pin!(tokio::task::unconstrained(future));
-    let caller = CALLER.try_with(Arc::clone).unwrap_or_else(|_| {
-        // The thread is ending.
-        Arc::new(Caller { thread: std::thread::current(), woken: AtomicBool::new(false) })
-    });
+    // Otherwise the thread is ending.
+    let caller = CALLER.try_with(Arc::clone).unwrap_or_default();
     let waker = Waker::from(Arc::clone(&caller));
     let mut context = Context::from_waker(&waker);
     let _waiting = Waiting::begin();
     loop {
-        caller.woken.store(false, Ordering::Release);
+        caller.0.begin();
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        if !is_woken(&caller, until) {
+        if !is_woken(&caller.0, until) {
             return None;
         }
     }
 }
 
 /// Waits to be woken, awake at first. Whether it was, before the time was over.
-fn is_woken(caller: &Caller, until: Option<Instant>) -> bool {
-    let begun = Instant::now();
-    while Waiting::is_alone() && begun.elapsed() < AWAKE_FOR {
-        if caller.woken.load(Ordering::Acquire) {
-            return true;
-        }
-        std::thread::yield_now();
-    }
-    while !caller.woken.load(Ordering::Acquire) {
-        match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            Some(Duration::ZERO) => return false,
-            Some(left) => std::thread::park_timeout(left),
-            None => std::thread::park(),
+fn is_woken(park: &Park, until: Option<Instant>) -> bool {
+    if Waiting::is_alone() {
+        let begun = Instant::now();
+        while Waiting::is_alone() && begun.elapsed() < AWAKE_FOR {
+            if park.is_woken() {
+                return true;
+            }
+            std::thread::yield_now();
         }
     }
-    true
+    park.wait(until)
 }
 
 /// A thread that waits. One that is alone does so awake: where there are several, they would keep plugins from their processors.

@@ -76,9 +76,9 @@ impl Connection {
         let (health, described) = tokio::join!(healthy(&channel), describe(&channel));
         health?;
         let described = described?;
-        let stdio = tokio::spawn(stdio::follow(channel.clone(), journal)).abort_handle();
+        let stdio = tokio::spawn(stdio::follow(channel.for_streams(), journal)).abort_handle();
         let place = SocketPlace { folder: Some(sockets), group: None };
-        let broker = Broker::connect(channel.clone(), mutual, place);
+        let broker = Broker::connect(channel.for_streams(), mutual, place);
         let is_described = described.is_some();
         let Described { name, version: said, capabilities, keeps_state } = described.unwrap_or_default();
         Ok(Self {

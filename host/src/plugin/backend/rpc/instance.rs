@@ -14,7 +14,8 @@ use crate::plugin::backend::{Candidate, Description, Instance};
 use crate::plugin::spec::Spec;
 use pitstop_reloadable::PluginError;
 use pitstop_rpc::proto::pitstop::plugin_client::PluginClient;
-use pitstop_rpc::proto::pitstop::{ProcessRequest, SaveRequest, Saved};
+use pitstop_rpc::proto::pitstop::{ProcessRequest, ProcessResponse, SaveRequest, Saved};
+use pitstop_rpc::transport::{Channel, Method};
 use rustix::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -28,6 +29,7 @@ pub(super) struct Rpc {
     owner: Owner,
     description: Description,
     keeps_state: bool,
+    process: Method,
 }
 
 /// Who has started the process, and is to end it.
@@ -73,7 +75,8 @@ impl Rpc {
         let own = Arc::clone(&shared);
         let supervisor = thread.spawn(move || supervise(&own, &woken.into())).map_err(failed)?;
         let (description, keeps_state) = (connection.description.clone(), connection.keeps_state);
-        Ok(Self { shared, supervisor: Some(supervisor), owner, description, keeps_state })
+        let process = Method::new("/pitstop.v1.Plugin/Process", Some(spec.limits.time));
+        Ok(Self { shared, supervisor: Some(supervisor), owner, description, keeps_state, process })
     }
 
     fn bounds(&self) -> Bounds {
@@ -84,29 +87,39 @@ impl Rpc {
     /// Calls the process that runs, or the one that is being started, within the time of a call.
     fn call<T, F: Future<Output = Result<T, Status>>>(
         &self,
-        call: impl FnOnce(PluginClient<pitstop_rpc::transport::Channel>, Duration) -> F,
+        call: impl FnOnce(Channel, Duration) -> F,
     ) -> Result<T, PluginError> {
         let bounds = self.bounds();
         // A time that cannot be told is as good as no limit.
         let until = Instant::now().checked_add(bounds.time);
-        let _runtime = runtime()?.enter();
-        let connection = match self.shared.current() {
-            Some(connection) => connection,
-            None => block_on(self.shared.connected(), until).unwrap_or_else(|| Err(self.shared.still_away()))?,
+        let (connection, left) = match self.shared.current() {
+            Some(connection) => (connection, bounds.time),
+            None => {
+                let connected = block_on(self.shared.connected(), until);
+                let connection = connected.unwrap_or_else(|| Err(self.shared.still_away()))?;
+                let left = until.map_or(bounds.time, |until| until.saturating_duration_since(Instant::now()));
+                (connection, left)
+            }
         };
         if !connection.is_described {
             return Err(PluginError::Unsupported { verb: PROCESS.to_owned() });
         }
-        let output = usize::try_from(bounds.output).unwrap_or(usize::MAX).saturating_add(ENVELOPE);
-        let client = PluginClient::new(connection.channel())
-            .max_decoding_message_size(output)
-            .max_encoding_message_size(pitstop_rpc::ANY_SIZE);
-        let left = until.map_or(bounds.time, |until| until.saturating_duration_since(Instant::now()));
-        match block_on(call(client, left), until) {
+        match block_on(call(connection.channel(), left), until) {
             None => Err(PluginError::TimedOut { limit: bounds.time }),
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self.failed(&connection, &status)),
         }
+    }
+
+    /// How long a message may be.
+    fn longest(&self) -> usize {
+        usize::try_from(self.bounds().output).unwrap_or(usize::MAX).saturating_add(ENVELOPE)
+    }
+
+    fn client(&self, channel: Channel) -> PluginClient<Channel> {
+        PluginClient::new(channel)
+            .max_decoding_message_size(self.longest())
+            .max_encoding_message_size(pitstop_rpc::ANY_SIZE)
     }
 
     /// What a status says; after the end of the process, how that was.
@@ -114,6 +127,8 @@ impl Rpc {
         if !status::is_of_transport(status) {
             return status::error(status, self.bounds());
         }
+        let Ok(runtime) = runtime() else { return PluginError::failed(status::told(status)) };
+        let _runtime = runtime.enter();
         block_on(connection.why_broken(), None).flatten().unwrap_or_else(|| PluginError::failed(status::told(status)))
     }
 
@@ -134,10 +149,10 @@ impl Instance for Rpc {
     }
 
     fn process(&self, input: &[u8]) -> Result<Vec<u8>, PluginError> {
-        let output = self.call(|mut client, left| async move {
-            let mut request = Request::new(ProcessRequest { input: input.to_vec().into() });
-            request.set_timeout(left);
-            Ok(client.process(request).await?.into_inner().output)
+        let output = self.call(|channel, left| {
+            let request = ProcessRequest { input: input.to_vec().into() };
+            let answer = channel.unary(&self.process, &request, self.longest(), Some(left));
+            async move { answer.await.map(|answer: ProcessResponse| answer.output) }
         })?;
         match u64::try_from(output.len()) {
             Ok(length) if length <= self.bounds().output => Ok(output.into()),
@@ -162,10 +177,10 @@ impl Instance for Rpc {
             let _runtime = runtime.enter();
             let _ = block_on(connection.quiet(self.shared.spec.limits.drain), None);
         }
-        let saved = self.call(|mut client, left| async move {
+        let saved = self.call(|channel, left| async move {
             let mut request = Request::new(SaveRequest {});
             request.set_timeout(left);
-            Ok(client.save(request).await?.into_inner().state)
+            Ok(self.client(channel).save(request).await?.into_inner().state)
         })?;
         Ok(saved.map(Into::into))
     }
@@ -174,10 +189,10 @@ impl Instance for Rpc {
         if !self.keeps_state {
             return Ok(());
         }
-        self.call(|mut client, left| async move {
+        self.call(|channel, left| async move {
             let mut request = Request::new(Saved { state: Some(saved.to_vec().into()) });
             request.set_timeout(left);
-            client.restore(request).await.map(drop)
+            self.client(channel).restore(request).await.map(drop)
         })
     }
 
