@@ -7,7 +7,7 @@ use crate::plugin::spec::{Mechanism, Spec};
 use pitstop_contract::{Generation, Reason, Rule};
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,8 +16,6 @@ use std::time::SystemTime;
 const PREFIX: &str = "pitstop-plugins-";
 /// Held for as long as the folder is used.
 const LOCK: &str = "lock";
-/// As much as the processor keeps near is copied at once.
-const PART: usize = 256 << 10;
 /// How many names are tried.
 const ATTEMPTS: u32 = 100;
 
@@ -125,26 +123,27 @@ pub(super) enum NotCopied {
     Unwritable(io::Error),
 }
 
+impl NotCopied {
+    /// Of an error that may be either's: by what only a file that grows can meet.
+    fn by(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::Unwritable(error)
+            }
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
 impl Place<'_> {
     /// Copies at most so many bytes and one more, in place of what was copied before.
-    pub(super) fn copy(&self, mut file: &File, length: u64) -> Result<Contents, NotCopied> {
+    pub(super) fn copy(&self, file: &File, length: u64) -> Result<Contents, NotCopied> {
         self.clear();
         let mut copy = access::make_folder(&self.folder)
             .and_then(|()| access::write_new(&self.file, self.mode))
             .map_err(NotCopied::Unwritable)?;
-        let mut left = length.saturating_add(1);
-        let mut part = vec![0; PART.min(usize::try_from(left).unwrap_or(PART))];
-        while left > 0 {
-            let most = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = match file.read(&mut part[..most]) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(NotCopied::Unreadable(error)),
-            };
-            copy.write_all(&part[..read]).map_err(NotCopied::Unwritable)?;
-            left -= read as u64;
-        }
+        // On Linux the system copies by itself.
+        io::copy(&mut file.take(length.saturating_add(1)), &mut copy).map_err(NotCopied::by)?;
         // It is closed for writing before anybody executes it.
         drop(copy);
         File::open(&self.file).and_then(|copy| Contents::of(&copy)).map_err(NotCopied::Unwritable)
