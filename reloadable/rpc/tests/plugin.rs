@@ -28,7 +28,8 @@ fn echo() -> &'static Path {
     static ECHO: OnceLock<PathBuf> = OnceLock::new();
     ECHO.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "pitstop-rpc", "--example", "echo"]);
+        // Of the workspace, as the tests are: dependencies with other features would all be compiled once more.
+        cargo.args(["build", "--quiet", "--workspace", "--example", "echo"]);
         assert!(cargo.status().unwrap().success());
         let deps = std::env::current_exe().unwrap();
         deps.ancestors().nth(2).unwrap().join("examples/echo")
