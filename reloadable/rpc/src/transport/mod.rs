@@ -28,5 +28,14 @@ const FRAME: u32 = 256 * 1024;
 /// All headers of a call together, in bytes.
 const HEADERS: u32 = 1024 * 1024;
 
+/// A message's length and whether it is compressed stand before it.
+const PREFIX: usize = 5;
+
+/// How long a message is to be, by what stands before it: once that has come.
+fn announced(start: &[u8]) -> Option<usize> {
+    let length = start.get(1..PREFIX)?;
+    Some(length.iter().fold(0, |length: usize, byte| length << 8 | usize::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Where the reply to a call comes to lie, until its caller takes it.
 
 use super::line::{Line, lock};
+use crate::transport::{PREFIX, announced};
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http::{HeaderMap, Response};
@@ -16,8 +17,6 @@ use tonic::body::Body;
 
 /// So much of an answer lies here before its caller takes some; the rest waits at the other end.
 const UNREAD: usize = 4 * 1024 * 1024;
-/// A message's length and whether it is compressed stand before it.
-const PREFIX: usize = 5;
 
 pub(super) struct Answer {
     line: Arc<Line>,
@@ -108,11 +107,7 @@ impl Answer {
         };
         let is_first = state.data.is_empty();
         state.data.push_back(data);
-        let announced = state
-            .data
-            .front()
-            .and_then(|first| first.get(1..PREFIX))
-            .map(|length| length.iter().fold(0, |length: usize, byte| length << 8 | usize::from(*byte)));
+        let announced = state.data.front().and_then(|first| announced(first));
         let length = if is_first { announced } else { None }.unwrap_or(0).max(state.unread.saturating_sub(PREFIX));
         if length > longest {
             return Err(Status::out_of_range(format!(

@@ -4,7 +4,7 @@ use super::answer::{Answer, Lasts, Reply, Wants};
 use super::body::{Sent, begun};
 use super::line::{Call, Line};
 use crate::transport::stream::Stream;
-use crate::transport::timeout;
+use crate::transport::{PREFIX, timeout};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -19,8 +19,6 @@ use tonic::body::Body;
 use tonic::{Code, Status, TimeoutExpired};
 use tower::Service;
 
-/// A message's length and whether it is compressed stand before it.
-const PREFIX: usize = 5;
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("pitstop/", env!("CARGO_PKG_VERSION")));
 
 /// What generated clients call through: `KvClient::new(channel)`. Cheap to clone; calls of one may run at the same time. The

@@ -1,6 +1,7 @@
 //! Answers a call that has one message for one.
 
 use super::services::Method;
+use crate::transport::{PREFIX, announced};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
@@ -11,8 +12,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tonic::Status;
 
-/// A message's length and whether it is compressed stand before it.
-const PREFIX: usize = 5;
 /// As long as most answers are, at least.
 const USUAL: usize = 128;
 
@@ -35,12 +34,8 @@ impl Message {
             return;
         }
         if self.joined.is_empty() {
-            let announced = self
-                .first
-                .get(1..PREFIX)
-                .map(|length| length.iter().fold(0, |length: usize, byte| length << 8 | usize::from(*byte)));
             // Nobody has room made by saying a large number only.
-            self.joined.reserve(announced.unwrap_or(0).min(1 << 26) + PREFIX);
+            self.joined.reserve(announced(&self.first).unwrap_or(0).min(1 << 26) + PREFIX);
             self.joined.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.joined.extend_from_slice(&data);
